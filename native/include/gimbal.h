@@ -1,0 +1,434 @@
+/* gimbal.h: the whole C ABI of the Gimbal engine.
+ *
+ * Conventions, which hold for every function below unless it says otherwise:
+ *
+ *  - Arrays are dense and row-major. A stride counts elements from one row to the next. Pointers are memory of the
+ *    context's device, need element alignment only, and are never kept after the call (gb_packed excepted).
+ *  - Parameters come in the order inputs, outputs, sizes, scalars, dtypes. "Nullable" says what may be null.
+ *  - An output may not overlap an input unless the op names the alias it allows.
+ *  - Activation gradients are written, or added when `accumulate` is 1. Weight gradients (dtable, dweight, dbias, dhead)
+ *    are always added, in float32. Statistics are double and always added, so that chunked calls sum up.
+ *  - Rows are independent in every forward op: a row's bits do not depend on its neighbours, on their number, on the
+ *    number of threads or on alignment. Sums over rows are taken in an order that depends on shapes alone.
+ *  - Loss ops return the loss and, where a gradient pointer is not null, the gradient of the sum of all losses, in one
+ *    pass over their inputs. `weights` (nullable: all 1) multiplies each element's loss and gradient: the mask and the
+ *    normaliser of the optimizer step live there. An element of weight 0 contributes exactly 0, even if it is not finite.
+ *  - Every call returns a status; gb_last_error() tells op, argument, what was wanted and what was got. Nothing throws,
+ *    exits or aborts across this boundary.
+ *  - A context is used by one thread at a time.
+ */
+#ifndef GIMBAL_H
+#define GIMBAL_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#if defined(GB_BUILD)
+#define GB_API __declspec(dllexport)
+#else
+#define GB_API __declspec(dllimport)
+#endif
+#else
+#define GB_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Types ------------------------------------------------------------------------------------------------------ */
+
+#define GB_ABI_VERSION 1
+
+typedef int32_t gb_status;
+enum {
+    GB_OK = 0,
+    GB_INVALID_ARGUMENT = 1,    /* a pointer, size or scalar the op cannot take */
+    GB_UNSUPPORTED = 2,         /* a dtype, device or shape this build lacks */
+    GB_OUT_OF_MEMORY = 3,
+    GB_OUT_OF_RANGE = 4,        /* a token id or an index outside its table */
+    GB_WORKSPACE_TOO_SMALL = 5, /* gb_context_workspace_required tells the need */
+    GB_DEVICE_LOST = 6,         /* sticky; names the last op checked */
+    GB_INTERNAL = 7
+};
+
+typedef int32_t gb_dtype;
+enum { GB_FLOAT32 = 0, GB_BFLOAT16 = 1, GB_INT32 = 2, GB_UINT8 = 3, GB_FLOAT64 = 4, GB_INT64 = 5 };
+
+typedef int32_t gb_device_kind;
+enum {
+    GB_DEVICE_CPU = 0,
+    GB_DEVICE_CUDA = 1,
+    GB_DEVICE_META = 2 /* checks every argument, touches no memory: memory plans are made by running a step on it */
+};
+
+typedef int32_t gb_copy_kind;
+enum { GB_HOST_TO_DEVICE = 0, GB_DEVICE_TO_HOST = 1, GB_DEVICE_TO_DEVICE = 2 };
+
+typedef struct gb_context gb_context;
+typedef struct gb_packed gb_packed;
+
+typedef struct gb_context_options {
+    int32_t struct_size;
+    gb_device_kind kind;
+    int32_t ordinal; /* CUDA device number; 0 otherwise */
+    int32_t threads; /* CPU: 0 takes every processor the process may use */
+    void* stream;    /* CUDA stream of the caller's; null: the context makes its own */
+} gb_context_options;
+
+typedef struct gb_device_info {
+    int32_t struct_size;
+    gb_device_kind kind;
+    int32_t threads;
+    int32_t reserved;
+    int64_t memory_bytes; /* physical memory of the device */
+    char name[128];       /* processor or GPU */
+    char isa[64];         /* CPU: "x86-64-v4+bf16", "x86-64-v4", "x86-64-v3", "portable"; CUDA: "sm_90" */
+} gb_device_info;
+
+/* Values that change from step to step. Device memory, so that a captured graph reads the current ones. */
+typedef struct gb_step_state {
+    uint64_t seed;               /* of the run; keys every draw */
+    uint64_t step;               /* training step; keys every draw */
+    float learning_rate;
+    float bias_correction1;      /* 1 - beta1^t */
+    float bias_correction2;      /* 1 - beta2^t */
+    float clip_coefficient;      /* written by gb_grad_norm, read by gb_adamw */
+    float gradient_norm;         /* written by gb_grad_norm */
+    int32_t reserved;
+} gb_step_state;
+
+/* ---- Library, context, memory ----------------------------------------------------------------------------------- */
+
+GB_API int32_t gb_abi_version(void);
+/* Message of the last failed call of this thread; never null, valid until the thread's next call. */
+GB_API const char* gb_last_error(void);
+/* Names of all ops, each followed by a zero byte, the list closed by an empty name. */
+GB_API const char* gb_op_names(void);
+
+GB_API gb_status gb_context_create(const gb_context_options* options, gb_context** context);
+GB_API void gb_context_destroy(gb_context* context);
+GB_API gb_status gb_context_info(gb_context* context, gb_device_info* info);
+/* Waits for all queued work and reports a fault of any op since the last call. */
+GB_API gb_status gb_context_synchronize(gb_context* context);
+/* Scratch memory for all ops of the context, owned by the caller. Null takes it away. */
+GB_API gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes);
+/* Largest workspace that any op of this context has asked for, failed calls included. */
+GB_API gb_status gb_context_workspace_required(gb_context* context, int64_t* bytes);
+
+/* 64-byte aligned, zeroed. On GB_DEVICE_META the address is distinct but must not be touched. */
+GB_API gb_status gb_memory_allocate(gb_context* context, int64_t bytes, void** memory);
+GB_API gb_status gb_memory_free(gb_context* context, void* memory);
+GB_API gb_status gb_memory_copy(gb_context* context, const void* source, void* destination, int64_t bytes,
+                                gb_copy_kind kind);
+GB_API gb_status gb_memory_fill(gb_context* context, void* destination, int32_t byte, int64_t bytes);
+
+/* ---- skeleton: the op to copy when adding one ------------------------------------------------------------------- */
+
+/* y_i = factor * x_i; y may be x. */
+GB_API gb_status gb_skeleton(gb_context* context, const float* x, float* y, int64_t count, float factor);
+/* dx_i = factor * dy_i; dx may be dy. */
+GB_API gb_status gb_skeleton_backward(gb_context* context, const float* dy, float* dx, int64_t count, float factor);
+
+/* ---- Layers ----------------------------------------------------------------------------------------------------- */
+
+/* y_r = table[ids_r]; ids (rows) in 0..vocabulary-1, else GB_OUT_OF_RANGE and nothing is written.
+   table (vocabulary, width), y (rows, width). Also gathers rows of hidden states. */
+GB_API gb_status gb_embedding(gb_context* context, const void* table, const int32_t* ids, void* y, int64_t rows,
+                              int64_t width, int64_t vocabulary, gb_dtype table_dtype, gb_dtype y_dtype);
+/* dtable[ids_r] += dy_r, rows in ascending order. */
+GB_API gb_status gb_embedding_backward(gb_context* context, const void* dy, const int32_t* ids, float* dtable,
+                                       int64_t rows, int64_t width, int64_t vocabulary, gb_dtype dy_dtype);
+
+/* y[indices_r] = x_r for indices_r >= 0; a negative index leaves its row out. Indices are distinct and < y_rows.
+   x (rows, width) at x_stride, y (y_rows, width) dense. Writes keys and values into cache pages. */
+GB_API gb_status gb_scatter_rows(gb_context* context, const void* x, const int32_t* indices, void* y, int64_t rows,
+                                 int64_t width, int64_t y_rows, int64_t x_stride, gb_dtype x_dtype, gb_dtype y_dtype);
+
+/* Root-mean-square norm (Zhang & Sennrich 2019): rstd_r = 1/sqrt(mean_j x_rj^2 + epsilon); y_rj = (x_rj * rstd_r) * weight_j.
+   x, y (rows, width), weight (width), rstd (rows, nullable). */
+GB_API gb_status gb_rmsnorm(gb_context* context, const void* x, const void* weight, void* y, float* rstd, int64_t rows,
+                            int64_t width, float epsilon, gb_dtype x_dtype, gb_dtype weight_dtype, gb_dtype y_dtype);
+/* With g = dy * weight and xhat = x * rstd: dx = rstd * (g - xhat * mean_j(g * xhat)); dweight_j += sum_r dy * xhat.
+   dweight nullable. */
+GB_API gb_status gb_rmsnorm_backward(gb_context* context, const void* dy, const void* x, const void* weight,
+                                     const float* rstd, void* dx, float* dweight, int64_t rows, int64_t width,
+                                     int32_t accumulate, gb_dtype x_dtype, gb_dtype weight_dtype, gb_dtype y_dtype);
+
+/* Layer norm (Ba et al. 2016): y = (x - mean) * rstd * weight + bias, biased variance, two passes.
+   mean, rstd (rows, nullable together), weight, bias (width), bias nullable. */
+GB_API gb_status gb_layernorm(gb_context* context, const void* x, const void* weight, const void* bias, void* y,
+                              float* mean, float* rstd, int64_t rows, int64_t width, float epsilon, gb_dtype x_dtype,
+                              gb_dtype weight_dtype, gb_dtype y_dtype);
+/* With g = dy * weight and xhat = (x - mean) * rstd: dx = rstd * (g - mean_j g - xhat * mean_j(g * xhat));
+   dweight += sum_r dy * xhat; dbias += sum_r dy. dweight, dbias nullable. */
+GB_API gb_status gb_layernorm_backward(gb_context* context, const void* dy, const void* x, const void* weight,
+                                       const float* mean, const float* rstd, void* dx, float* dweight, float* dbias,
+                                       int64_t rows, int64_t width, int32_t accumulate, gb_dtype x_dtype,
+                                       gb_dtype weight_dtype, gb_dtype y_dtype);
+
+/* Rotary position embedding (Su et al. 2021). x, y (rows, heads, head_dim) at x_stride, y_stride between rows; y may be x.
+   The first rotary_dim channels of each head rotate in pairs i = 0..rotary_dim/2-1 by the angle of table row positions_r:
+   (a, b) -> (a cos - b sin, b cos + a sin), with (a, b) = channels (i, i + rotary_dim/2), or (2i, 2i+1) if interleaved.
+   table (table_positions, rotary_dim): rotary_dim/2 cosines, then as many sines. The other channels are copied. */
+GB_API gb_status gb_rope(gb_context* context, const void* x, const int32_t* positions, const float* table, void* y,
+                         int64_t rows, int64_t heads, int64_t head_dim, int64_t rotary_dim, int64_t table_positions,
+                         int64_t x_stride, int64_t y_stride, int32_t interleaved, gb_dtype dtype);
+/* The rotation by the negative angle. dx may be dy. */
+GB_API gb_status gb_rope_backward(gb_context* context, const void* dy, const int32_t* positions, const float* table,
+                                  void* dx, int64_t rows, int64_t heads, int64_t head_dim, int64_t rotary_dim,
+                                  int64_t table_positions, int64_t dy_stride, int64_t dx_stride, int32_t interleaved,
+                                  gb_dtype dtype);
+
+/* C = op(A) op(B) + bias: A is (m, k), stored (k, m) if trans_a; B is (k, n), stored (n, k) if trans_b; bias (n, nullable).
+   Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (float32) from k = 0; a block
+   is one FMA chain from 0 with k ascending; the blocks are added in order; the bias last. accumulate = 1 adds the blocks, in
+   order, onto C. lda, ldb, ldc are strides of the stored rows. */
+GB_API gb_status gb_matmul(gb_context* context, const void* a, const void* b, const void* bias, void* c, int64_t m,
+                           int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a,
+                           int32_t trans_b, int32_t accumulate, gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype);
+
+/* A right-hand matrix (k, n) of gb_matmul, kept in the layout of the kernels. Memory: gb_packed_bytes, owned by the handle. */
+GB_API int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype);
+GB_API gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype dtype, gb_packed** packed);
+GB_API void gb_packed_destroy(gb_packed* packed);
+/* Packs b, unless the handle already holds `version`. */
+GB_API gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b, int64_t ldb, int32_t trans_b,
+                                  gb_dtype b_dtype, uint64_t version);
+/* gb_matmul with op(A) = A and B from the pack: the same bits. */
+GB_API gb_status gb_matmul_packed(gb_context* context, const void* a, const gb_packed* packed, const void* bias, void* c,
+                                  int64_t m, int64_t lda, int64_t ldc, int32_t accumulate, gb_dtype a_dtype,
+                                  gb_dtype c_dtype);
+
+/* y_j = sum_r x_rj, rows ascending (added to y if accumulate). Bias gradients. x (rows, width) at x_stride. */
+GB_API gb_status gb_sum_rows(gb_context* context, const void* x, float* y, int64_t rows, int64_t width, int64_t x_stride,
+                             int32_t accumulate, gb_dtype dtype);
+
+typedef struct gb_attention_shape {
+    int32_t struct_size;
+    gb_dtype dtype;        /* of q, y, dq, dy */
+    gb_dtype kv_dtype;     /* of k, v, dk, dv */
+    int32_t page_size;     /* rows of a page, a multiple of 32; 0: contiguous keys */
+    int64_t sequences;
+    int64_t tokens;        /* query rows: q_starts[sequences] */
+    int64_t q_heads;       /* a multiple of kv_heads; head h reads key head h / (q_heads / kv_heads) */
+    int64_t kv_heads;
+    int64_t head_dim;
+    int64_t q_stride;      /* elements from one token's row to the next, for q and dq */
+    int64_t kv_stride;     /* the same for k, v, dk and dv */
+    int64_t y_stride;      /* the same for y and dy */
+    int64_t kv_rows;       /* rows of k and v, for bounds */
+    int64_t max_pages;     /* row length of `pages` */
+    int64_t max_length;    /* longest key sequence, for workspace */
+    float scale;           /* of the scores, 1/sqrt(head_dim) as a rule */
+    float reserved;
+} gb_attention_shape;
+
+/* Causal grouped-query attention over sequences of any lengths, prefill and decode in one op; no T x T matrix in memory.
+   y_i = sum_{j <= p_i} softmax_j(scale * q_i . k_j) v_j per head; lse_i = log sum_{j <= p_i} exp(scale * q_i . k_j).
+   Sequence s owns query rows q_starts[s] .. q_starts[s+1]-1 (n_s of them) and k_lengths[s] keys; its queries are the last
+   n_s positions: p of its r-th query is k_lengths[s] - n_s + r. Key j is row k_starts[s] + j of k and v, or, with pages,
+   row pages[s * max_pages + j / page_size] * page_size + j % page_size.
+   q (tokens, q_heads, head_dim), k, v (kv_rows, kv_heads, head_dim), y as q; lse (tokens, q_heads, nullable);
+   q_starts (sequences + 1), k_lengths (sequences), k_starts (sequences, null with pages), pages (sequences, max_pages).
+   Order: key blocks of 32 with running max, sum and accumulator; every 256 keys a fresh split; splits merged ascending. */
+GB_API gb_status gb_attention(gb_context* context, const void* q, const void* k, const void* v, const int32_t* q_starts,
+                              const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y,
+                              float* lse, const gb_attention_shape* shape);
+/* Contiguous keys only, every query row with its own key (k_starts = q_starts, k_lengths = n_s): training. dq, dk, dv are
+   written. With p = exp(scale s - lse), D = sum_d dy y: dv_j = sum_i p dy_i; ds = p (dy_i . v_j - D_i);
+   dq_i = scale sum_j ds k_j; dk_j = scale sum_i ds q_i (grouped query heads summed in ascending order). */
+GB_API gb_status gb_attention_backward(gb_context* context, const void* q, const void* k, const void* v, const void* y,
+                                       const float* lse, const void* dy, const int32_t* q_starts, void* dq, void* dk,
+                                       void* dv, const gb_attention_shape* shape);
+
+/* SwiGLU (Shazeer 2020): x (rows, 2 width) holds gate | up; y_j = gate_j * sigmoid(gate_j) * up_j. */
+GB_API gb_status gb_swiglu(gb_context* context, const void* x, void* y, int64_t rows, int64_t width, gb_dtype dtype);
+/* dx (rows, 2 width), dx may be x. */
+GB_API gb_status gb_swiglu_backward(gb_context* context, const void* dy, const void* x, void* dx, int64_t rows,
+                                    int64_t width, gb_dtype dtype);
+
+enum { GB_GELU_TANH = 0, GB_GELU_ERF = 1 };
+/* GELU (Hendrycks & Gimpel 2016): x Phi(x), by erf or by the tanh form 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+GB_API gb_status gb_gelu(gb_context* context, const void* x, void* y, int64_t count, int32_t form, gb_dtype dtype);
+GB_API gb_status gb_gelu_backward(gb_context* context, const void* dy, const void* x, void* dx, int64_t count,
+                                  int32_t form, gb_dtype dtype);
+
+GB_API gb_status gb_tanh(gb_context* context, const void* x, void* y, int64_t count, gb_dtype dtype);
+/* dx = dy (1 - y^2); dx may be dy. */
+GB_API gb_status gb_tanh_backward(gb_context* context, const void* dy, const void* y, void* dx, int64_t count,
+                                  gb_dtype dtype);
+
+/* y = a + b; y may be a or b. Its backward is the identity. */
+GB_API gb_status gb_add(gb_context* context, const void* a, const void* b, void* y, int64_t count, gb_dtype a_dtype,
+                        gb_dtype b_dtype, gb_dtype y_dtype);
+
+/* ---- Language --------------------------------------------------------------------------------------------------- */
+
+/* With z = logits / T, taken as z * (1/T), no multiplication if T = 1:
+   lse_r = log sum_j exp(z_rj); logprob_r = z_r,target - lse_r; entropy_r = lse_r - sum_j softmax(z)_j z_j.
+   logits (rows, vocabulary) at logits_stride; targets (rows), -1 leaves a row out: it is not read and its outputs are 0.
+   entropy, lse nullable. Vocabulary in blocks of 512, each with (max, sum exp(z - max), sum exp(z - max)(z - max)),
+   combined ascending. A row of -inf only gives NaN. temperature > 0. */
+GB_API gb_status gb_logprob_gather(gb_context* context, const void* logits, const int32_t* targets, float* logprob,
+                                   float* entropy, float* lse, int64_t rows, int64_t vocabulary, int64_t logits_stride,
+                                   float temperature, gb_dtype dtype);
+/* dlogits_j = (dlogprob (1{j = target} - p_j) - dentropy p_j (log p_j + entropy)) / T, log p_j = z_j - lse. dlogits may be
+   logits; both at logits_stride. dentropy nullable, entropy then too. Rows left out get 0. */
+GB_API gb_status gb_logprob_gather_backward(gb_context* context, const void* logits, const int32_t* targets,
+                                            const float* lse, const float* entropy, const float* dlogprob,
+                                            const float* dentropy, void* dlogits, int64_t rows, int64_t vocabulary,
+                                            int64_t logits_stride, float temperature, gb_dtype dtype);
+
+/* gb_matmul (hidden head^T) and gb_logprob_gather in chunks of rows, logits only ever in the workspace; the same bits.
+   hidden (rows, width) at hidden_stride, head (vocabulary, width) dense; packed_head nullable: the pack of head^T. */
+GB_API gb_status gb_linear_logprob(gb_context* context, const void* hidden, const void* head,
+                                   const gb_packed* packed_head, const int32_t* targets, float* logprob, float* entropy,
+                                   float* lse, int64_t rows, int64_t width, int64_t vocabulary, int64_t hidden_stride,
+                                   float temperature, gb_dtype hidden_dtype, gb_dtype head_dtype);
+/* The recomputing form: each chunk's logits are computed again. dhidden (rows, width) dense; dhead added, nullable.
+   Chunks whose every dlogprob and dentropy is 0 are skipped. */
+GB_API gb_status gb_linear_logprob_backward(gb_context* context, const void* hidden, const void* head,
+                                            const gb_packed* packed_head, const int32_t* targets, const float* lse,
+                                            const float* entropy, const float* dlogprob, const float* dentropy,
+                                            void* dhidden, float* dhead, int64_t rows, int64_t width,
+                                            int64_t vocabulary, int64_t hidden_stride, float temperature,
+                                            gb_dtype hidden_dtype, gb_dtype head_dtype);
+
+/* loss_r = -(1 - s) log p_target - s mean_j log p_j, label smoothing s; targets equal to ignore_index give 0.
+   losses (rows), lse (rows). The mean is the caller's (weights of the backward). */
+GB_API gb_status gb_cross_entropy(gb_context* context, const void* logits, const int32_t* targets, float* losses,
+                                  float* lse, int64_t rows, int64_t vocabulary, int64_t logits_stride,
+                                  float label_smoothing, int32_t ignore_index, gb_dtype dtype);
+/* dlogits_j = dlosses (p_j - (1 - s) 1{j = target} - s / vocabulary); dlogits may be logits. */
+GB_API gb_status gb_cross_entropy_backward(gb_context* context, const void* logits, const int32_t* targets,
+                                           const float* lse, const float* dlosses, void* dlogits, int64_t rows,
+                                           int64_t vocabulary, int64_t logits_stride, float label_smoothing,
+                                           int32_t ignore_index, gb_dtype dtype);
+
+typedef struct gb_sampling {
+    int32_t struct_size;
+    int32_t top_k;      /* 0: off. The k largest; ties with the k-th stay, as in Hugging Face */
+    float temperature;  /* 0: greedy (lowest index of the largest logit), recorded at temperature 1 */
+    float top_p;        /* 1: off. Smallest set of largest probabilities whose sum reaches top_p */
+    float min_p;        /* 0: off. p >= min_p * max p */
+    int32_t purpose;    /* Philox key, so that two kinds of draw never share numbers */
+} gb_sampling;
+
+/* Draws tokens_r from softmax(logits_r / T) after top-k, then top-p, then min-p (each over what the one before left).
+   The draw is Philox4x32-10, key state.seed, counter (purpose, state.step, samples_r, positions_r): the same on any device,
+   in any batch and order. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather;
+   truncated_logprob (nullable): under what was drawn from. logits (rows, vocabulary) at logits_stride. */
+GB_API gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t* samples,
+                                 const int32_t* positions, const gb_step_state* state, int32_t* tokens, float* logprob,
+                                 float* truncated_logprob, int64_t rows, int64_t vocabulary, int64_t logits_stride,
+                                 const gb_sampling* sampling, gb_dtype dtype);
+
+/* y_s = sum of x_t for t in starts[s] .. starts[s+1]-1, in 16 lanes and a fixed tree. starts (segments + 1). */
+GB_API gb_status gb_segment_sum(gb_context* context, const float* x, const int32_t* starts, float* y, int64_t count,
+                                int64_t segments);
+/* dx_t = dy_s. */
+GB_API gb_status gb_segment_sum_backward(gb_context* context, const float* dy, const int32_t* starts, float* dx,
+                                         int64_t count, int64_t segments);
+
+/* ---- Policy gradient -------------------------------------------------------------------------------------------- */
+
+/* Generalised advantage estimation (Schulman et al. 2016); all (rows, steps) row-major, flags as produced BY step t:
+   delta_t = r_t + gamma v_next - v_t; A_t = delta_t + gamma lambda A_{t+1}; returns = A + v.
+   terminated: v_next = 0; truncated: v_next = truncated_values[t]; both stop the recursion; terminated wins over truncated.
+   last_values (rows, nullable: 0): value after the last step. Null flags: none. mask (nullable: all 1): a step of mask 0
+   gives A = returns = 0 and is stepped over: v_next and A_{t+1} of the step before it are those after it. */
+GB_API gb_status gb_gae(gb_context* context, const float* rewards, const float* values, const float* last_values,
+                        const uint8_t* terminated, const uint8_t* truncated, const float* truncated_values,
+                        const uint8_t* mask, float* advantages, float* returns, int64_t rows, int64_t steps, float gamma,
+                        float lambda);
+
+/* y = (x - mean) * 1/sqrt(var + epsilon) over elements of mask 1, + mean if keep_mean; 0 elsewhere. Variance over n - ddof.
+   y may be x. moments (2, nullable, written): mean, variance. n <= ddof: y = 0 (or the mean). */
+GB_API gb_status gb_whiten(gb_context* context, const float* x, const uint8_t* mask, float* y, double* moments,
+                           int64_t count, float epsilon, int32_t ddof, int32_t keep_mean);
+
+enum { GB_SCALE_NONE = 0, GB_SCALE_GROUP = 1 };
+/* GRPO's baseline (Shao et al. 2024): A = (r - mean) / (std + epsilon), mean and std (ddof 1) over the group's elements of
+   mask 1 (nullable: all); GB_SCALE_NONE: A = r - mean. Elements of mask 0 get 0. A group whose rewards are all equal gets
+   exactly 0. statistics (3, added): groups, groups of equal rewards, sum of std. rewards, advantages (groups, group_size). */
+GB_API gb_status gb_group_advantages(gb_context* context, const float* rewards, const uint8_t* mask, float* advantages,
+                                     double* statistics, int64_t groups, int64_t group_size, float epsilon,
+                                     int32_t scaling);
+
+/* PPO's clipped objective (Schulman et al. 2017), ratio = exp(logprob - old):
+   l = max(-A ratio, -A clip(ratio, 1 - clip_low, 1 + clip_high)); dual_clip > 0 (Ye et al. 2020): for A < 0, l = min(l, -A dual_clip).
+   Gradient 0 where the clipped side is taken; finite for any log ratio (ratio saturates where float32 does).
+   statistics (8, added): sum of weighted losses, sum of weights, tokens of weight != 0, clipped low (ratio < 1 - clip_low and A < 0),
+   clipped high (ratio > 1 + clip_high and A > 0), sum of (old - logprob), sum of k3 = ratio - 1 - (logprob - old), sum of ratio. */
+GB_API gb_status gb_ppo_clip_loss(gb_context* context, const float* logprobs, const float* old_logprobs,
+                                  const float* advantages, const float* weights, float* losses, float* dlogprobs,
+                                  double* statistics, int64_t count, float clip_low, float clip_high, float dual_clip);
+
+/* Clipped value loss: l = 0.5 max((v - R)^2, (clip(v, old - clip, old + clip) - R)^2); clip_range <= 0: 0.5 (v - R)^2.
+   statistics (4, added): sum of weighted losses, sum of weights, elements of weight != 0, clipped elements. */
+GB_API gb_status gb_value_clip_loss(gb_context* context, const float* values, const float* old_values,
+                                    const float* returns, const float* weights, float* losses, float* dvalues,
+                                    double* statistics, int64_t count, float clip_range);
+
+/* GRPO's token loss (Shao et al. 2024): l = -min(min(ratio, delta) A, clip(ratio, 1 - clip_low, 1 + clip_high) A) + beta k3,
+   k3 = exp(ref - logprob) - 1 - (ref - logprob). delta <= 0: no upper bound on the unclipped ratio. ref_logprobs nullable if beta = 0.
+   statistics (9, added): the eight of gb_ppo_clip_loss (k3 there is of old, and is entry 6), then the sum of k3 to the reference. */
+GB_API gb_status gb_grpo_loss(gb_context* context, const float* logprobs, const float* old_logprobs,
+                              const float* ref_logprobs, const float* advantages, const float* weights, float* losses,
+                              float* dlogprobs, double* statistics, int64_t count, float clip_low, float clip_high,
+                              float delta, float beta);
+
+/* DPO (Rafailov et al. 2023), h = logprob - ref summed over a completion, Z = h_chosen - h_rejected:
+   l = -(1 - s) log sigmoid(beta Z) - s log sigmoid(-beta Z), label smoothing s (cDPO; 0: DPO). All (pairs). ref_* nullable
+   together: reference-free, ref = 0. statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0,
+   beta h_chosen, beta h_rejected, pairs with h_chosen > h_rejected. */
+GB_API gb_status gb_dpo_loss(gb_context* context, const float* chosen, const float* rejected, const float* ref_chosen,
+                             const float* ref_rejected, const float* weights, float* losses, float* dchosen,
+                             float* drejected, double* statistics, int64_t pairs, float beta, float label_smoothing);
+
+/* Bradley-Terry: l = -log sigmoid(chosen - rejected - margin) + center (chosen + rejected)^2. margins nullable: 0.
+   statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0, sum of chosen, of rejected, pairs with
+   chosen > rejected. */
+GB_API gb_status gb_reward_loss(gb_context* context, const float* chosen, const float* rejected, const float* margins,
+                                const float* weights, float* losses, float* dchosen, float* drejected,
+                                double* statistics, int64_t pairs, float center);
+
+enum { GB_KL_K1 = 1, GB_KL_K2 = 2, GB_KL_K3 = 3 };
+/* Estimators of KL(policy || reference) per token (Schulman 2020), d = logprob - ref: k1 = d, k2 = d^2/2, k3 = exp(-d) - 1 + d.
+   dlogprobs (nullable) = dkl/dlogprob: 1, d, 1 - exp(-d). */
+GB_API gb_status gb_kl_penalty(gb_context* context, const float* logprobs, const float* ref_logprobs, float* kl,
+                               float* dlogprobs, int64_t count, int32_t estimator);
+
+/* Diagonal Gaussian policy: logprob_r = sum_d -(a - mu)^2/(2 s^2) - log s - log(2 pi)/2; entropy_r = sum_d (log s + (1 + log 2 pi)/2).
+   mean, actions (rows, dims), log_std (dims), logprob, entropy (rows, entropy nullable). */
+GB_API gb_status gb_gaussian_logprob(gb_context* context, const float* mean, const float* log_std, const float* actions,
+                                     float* logprob, float* entropy, int64_t rows, int64_t dims);
+/* dmean written, dlog_std (dims) added; dentropy nullable. */
+GB_API gb_status gb_gaussian_logprob_backward(gb_context* context, const float* mean, const float* log_std,
+                                              const float* actions, const float* dlogprob, const float* dentropy,
+                                              float* dmean, float* dlog_std, int64_t rows, int64_t dims);
+
+/* ---- Optimizer -------------------------------------------------------------------------------------------------- */
+
+/* AdamW (Loshchilov & Hutter 2019), g = clip_coefficient * gradient, the state's learning rate and bias corrections:
+   m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+   w = w (1 - lr decay) - lr (m / bias1) / (sqrt(v / bias2) + epsilon). The first decay_count elements decay, the others do not.
+   copy (nullable): the weights rounded to copy_dtype. */
+GB_API gb_status gb_adamw(gb_context* context, float* weights, const float* gradients, float* m, float* v, void* copy,
+                          const gb_step_state* state, int64_t count, int64_t decay_count, float beta1, float beta2,
+                          float epsilon, float weight_decay, gb_dtype copy_dtype);
+
+/* state.gradient_norm = sqrt(sum g^2), accumulated in double; state.clip_coefficient = min(1, max_norm / (norm + 1e-6)),
+   1 if max_norm <= 0. */
+GB_API gb_status gb_grad_norm(gb_context* context, const float* gradients, gb_step_state* state, int64_t count,
+                              float max_norm);
+
+/* x_i *= factor, in place. */
+GB_API gb_status gb_scale(gb_context* context, float* x, int64_t count, float factor);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
