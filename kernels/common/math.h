@@ -1,0 +1,80 @@
+// exp, log and what is made of them, written once for every backend: F is a vector of lanes on the CPU and a float on the
+// GPU. No library function is called, every fused multiply-add is explicit, so all backends give the same bits.
+//
+// F needs: + - * / (also unary -), fma, min, max, abs, select(mask, yes, no), comparisons, round_even, power_of_two(n),
+// exponent(x), mantissa(x), copysign, and constant<F>(float).
+#pragma once
+
+namespace gimbal::GB_ISA {
+
+template <class F> GB_INLINE F constant(float x);
+
+// Polynomial c[0] x^(n-1) + ... + c[n-1] in Horner form.
+template <class F, int N> GB_INLINE F horner(F x, const float (&c)[N]) {
+    F y = constant<F>(c[0]);
+    for (int i = 1; i < N; ++i) y = fma(y, x, constant<F>(c[i]));
+    return y;
+}
+
+// e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN for
+// NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
+template <class F> GB_INLINE F exp(F x) {
+    constexpr float kLowest = -87.3365447505531f, kHighest = 88.7228391116729f;
+    const F clamped = min(max(x, constant<F>(kLowest)), constant<F>(kHighest));
+    const F n = round_even(clamped * constant<F>(1.44269504088896f));
+    F r = fma(n, constant<F>(-0.693145751953125f), clamped);
+    r = fma(n, constant<F>(-1.42860682030941723e-6f), r);
+    constexpr float kSeries[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+    const F half = round_even(n * constant<F>(0.5f));
+    const F y = horner(r, kSeries) * power_of_two(half) * power_of_two(n - half);
+    const F bounded = select(x < constant<F>(kLowest), constant<F>(0.0f),
+                             select(x > constant<F>(kHighest), constant<F>(kInfinity), y));
+    return select(x == x, bounded, x);
+}
+
+// ln x, at most 2 ulp; -infinity at 0, NaN below, infinity at infinity. Subnormal numbers count as themselves.
+// x = m 2^e with m in [sqrt(1/2), sqrt 2): ln x = e ln 2 + 2 artanh(s), s = (m - 1) / (m + 1), artanh by its odd series.
+template <class F> GB_INLINE F log(F x) {
+    constexpr float kSmallestNormal = 1.17549435e-38f;
+    const auto small = x < constant<F>(kSmallestNormal);
+    const F scaled = select(small, x * constant<F>(8388608.0f), x);
+    F e = exponent(scaled) - select(small, constant<F>(23.0f), constant<F>(0.0f));
+    F m = mantissa(scaled);
+    const auto upper = m > constant<F>(1.41421356237310f);
+    m = select(upper, m * constant<F>(0.5f), m);
+    e = select(upper, e + constant<F>(1.0f), e);
+    const F f = m - constant<F>(1.0f);
+    const F s = f / (constant<F>(2.0f) + f);
+    const F z = s * s;
+    constexpr float kSeries[] = {2.0f / 13, 2.0f / 11, 2.0f / 9, 2.0f / 7, 2.0f / 5, 2.0f / 3};
+    // 2 artanh(s) = f - s (f - R), R = z (2/3 + 2/5 z + ...): the large term f is exact.
+    const F tail = s * (f - z * horner(z, kSeries));
+    const F low = fma(e, constant<F>(1.42860682030941723e-6f), -tail);
+    const F y = fma(e, constant<F>(0.693145751953125f), f + low);
+    const F finite = select(x == constant<F>(kInfinity), x, y);
+    const F positive = select(x == constant<F>(0.0f), constant<F>(-kInfinity), finite);
+    return select(x >= constant<F>(0.0f), positive, constant<F>((kInfinity - kInfinity)));
+}
+
+// ln(1 + x) for x >= 0: the rounding of 1 + x is taken back to first order.
+template <class F> GB_INLINE F log1p(F x) {
+    const F one = constant<F>(1.0f);
+    const F u = one + x;
+    const F lost = x - (u - one);
+    return select(u == constant<F>(kInfinity), x, log(u) + lost / u);
+}
+
+// 1 / (1 + e^-x), without overflow on either side.
+template <class F> GB_INLINE F sigmoid(F x) {
+    const F one = constant<F>(1.0f);
+    const F e = exp(-abs(x));
+    const F y = one / (one + e);
+    return select(x >= constant<F>(0.0f), y, select(x == x, e * y, x));
+}
+
+// ln sigmoid(x) = min(x, 0) - ln(1 + e^-|x|).
+template <class F> GB_INLINE F log_sigmoid(F x) {
+    return min(x, constant<F>(0.0f)) - log1p(exp(-abs(x)));
+}
+
+} // namespace gimbal::GB_ISA

@@ -1,0 +1,30 @@
+// gb_context: one device, its workspace, and the way to launch an op on it.
+#pragma once
+
+#include "cpu/cpu.h"
+#include "gimbal.h"
+
+struct gb_context {
+    explicit gb_context(const gb_context_options& options);
+
+    gb_device_kind kind() const { return kind_; }
+    bool is_meta() const { return kind_ == GB_DEVICE_META; }
+    gimbal::Cpu& cpu() { return cpu_; }
+    const gimbal::CpuOps& ops() const { return *ops_; }
+
+    // The workspace, if it holds `bytes`; else GB_WORKSPACE_TOO_SMALL. Null on GB_DEVICE_META. Called from an op's checks,
+    // so that every device records the need.
+    void require_workspace(int64_t bytes);
+    void set_workspace(void* memory, int64_t bytes);
+    int64_t workspace_required() const { return workspace_required_; }
+
+    template <class Function, class... Args> void launch(Function* gimbal::CpuOps::*member, Args... args) {
+        if (!is_meta()) (ops_->*member)(cpu_, args...);
+    }
+
+private:
+    gb_device_kind kind_;
+    gimbal::Cpu cpu_;
+    const gimbal::CpuOps* ops_;
+    int64_t workspace_required_ = 0;
+};
