@@ -1,0 +1,167 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Gimbal.Models;
+
+/// <summary>
+/// Writes a float32 safetensors file: first every name and shape, then the data in that order, then <see cref="Commit"/>.
+/// The bytes go to a temporary file in the same folder, which is flushed and renamed at the end, so that a crash at any
+/// moment leaves the old file or the new one, whole.
+/// </summary>
+/// <example><code>
+/// using SafetensorsWriter writer = new("model.safetensors", [("weight", [2, 3]), ("bias", [2])]);
+/// writer.Write("weight", weight);
+/// writer.Write("bias", bias);
+/// writer.Commit();
+/// </code></example>
+public sealed class SafetensorsWriter : IDisposable
+{
+    private readonly string _path;
+    private readonly string _temporary;
+    private readonly List<(string Name, long Count)> _entries = [];
+    private FileStream? _stream;
+    private int _next;
+
+    /// <summary>Creates the temporary file and writes the header.</summary>
+    /// <param name="path">The file to write; its folder exists.</param>
+    /// <param name="entries">Name and shape of every tensor, in the order in which <see cref="Write"/> will be called.</param>
+    /// <param name="metadata">Free text pairs; <c>format: pt</c>, which other readers insist on, is added if absent.</param>
+    /// <exception cref="ArgumentException">A name occurs twice or is reserved, or a size is negative.</exception>
+    public SafetensorsWriter(string path, IEnumerable<(string Name, long[] Shape)> entries,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(entries);
+        byte[] header = Header(entries, metadata);
+        _path = System.IO.Path.GetFullPath(path);
+        _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";
+        _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
+        _stream.Write(length);
+        _stream.Write(header);
+    }
+
+    /// <summary>Writes the next tensor.</summary>
+    /// <param name="name">Its name: the next of the announced order.</param>
+    /// <param name="data">All its elements, row-major.</param>
+    /// <exception cref="ArgumentException">Another name or count was announced.</exception>
+    public void Write(string name, ReadOnlySpan<float> data)
+    {
+        FileStream stream = Stream;
+        if (_next == _entries.Count || _entries[_next].Name != name)
+        {
+            string expected = _next == _entries.Count ? "no further tensor" : $"'{_entries[_next].Name}'";
+            throw new ArgumentException($"{_path}: got tensor '{name}', but the header announced {expected} here.", nameof(name));
+        }
+
+        if (_entries[_next].Count != data.Length)
+        {
+            throw new ArgumentException($"{_path}: tensor '{name}' was announced with {_entries[_next].Count} elements, got {data.Length}.",
+                nameof(data));
+        }
+
+        // Span lengths are ints, so the bytes of a large tensor go out in parts.
+        const int Part = 1 << 20;
+        for (int start = 0; start < data.Length; start += Part)
+        {
+            stream.Write(MemoryMarshal.AsBytes(data.Slice(start, Math.Min(Part, data.Length - start))));
+        }
+
+        _next++;
+    }
+
+    /// <summary>Flushes the temporary file to the disk and gives it its name.</summary>
+    /// <exception cref="InvalidOperationException">An announced tensor was not written.</exception>
+    public void Commit()
+    {
+        FileStream stream = Stream;
+        if (_next != _entries.Count)
+        {
+            throw new InvalidOperationException(
+                $"{_path}: tensor '{_entries[_next].Name}' was announced but not written ({_next} of {_entries.Count} were).");
+        }
+
+        stream.Flush(flushToDisk: true);
+        stream.Dispose();
+        _stream = null;
+        File.Move(_temporary, _path, overwrite: true);
+    }
+
+    /// <summary>Without a <see cref="Commit"/> before: removes the temporary file and leaves an older file as it was.</summary>
+    public void Dispose()
+    {
+        if (_stream is { } stream)
+        {
+            _stream = null;
+            stream.Dispose();
+            File.Delete(_temporary);
+        }
+    }
+
+    private FileStream Stream => _stream ?? throw new ObjectDisposedException(nameof(SafetensorsWriter), "committed or disposed");
+
+    private byte[] Header(IEnumerable<(string Name, long[] Shape)> entries, IReadOnlyDictionary<string, string>? metadata)
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("__metadata__");
+            if (metadata is null || !metadata.ContainsKey("format"))
+            {
+                json.WriteString("format", "pt");
+            }
+
+            foreach ((string key, string value) in metadata ?? new Dictionary<string, string>())
+            {
+                json.WriteString(key, value);
+            }
+
+            json.WriteEndObject();
+            WriteEntries(json, entries);
+            json.WriteEndObject();
+        }
+
+        // Spaces behind the JSON put the data on a multiple of eight.
+        while (buffer.Length % 8 != 0)
+        {
+            buffer.WriteByte((byte)' ');
+        }
+
+        return buffer.ToArray();
+    }
+
+    private void WriteEntries(Utf8JsonWriter json, IEnumerable<(string Name, long[] Shape)> entries)
+    {
+        HashSet<string> names = ["__metadata__"];
+        long offset = 0;
+        foreach ((string name, long[] shape) in entries)
+        {
+            if (!names.Add(name))
+            {
+                throw new ArgumentException($"tensor '{name}' is announced twice, or its name is reserved.", nameof(entries));
+            }
+
+            long count = 1;
+            json.WriteStartObject(name);
+            json.WriteString("dtype", "F32");
+            json.WriteStartArray("shape");
+            foreach (long size in shape)
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(size);
+                count = checked(count * size);
+                json.WriteNumberValue(size);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("data_offsets");
+            json.WriteNumberValue(offset);
+            json.WriteNumberValue(offset = checked(offset + count * sizeof(float)));
+            json.WriteEndArray();
+            json.WriteEndObject();
+            _entries.Add((name, count));
+        }
+    }
+}
