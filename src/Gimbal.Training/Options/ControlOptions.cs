@@ -1,0 +1,106 @@
+using System.ComponentModel;
+
+namespace Gimbal.Training;
+
+/// <summary>PPO for control tasks: Gaussian or categorical policy, vectorised environments.</summary>
+[OptionGroup("control")]
+public sealed record ControlOptions : TrainerOptions
+{
+    /// <summary>Task: Pendulum-v1, CartPole-v1 or MountainCarContinuous-v0.</summary>
+    [Description("Task: Pendulum-v1, CartPole-v1 or MountainCarContinuous-v0.")]
+    public string Environment { get; init; } = "Pendulum-v1";
+
+    /// <summary>Environments stepped side by side.</summary>
+    [Description("Environments stepped side by side.")]
+    public int Environments { get; init; } = 4;
+
+    /// <summary>Environment steps in all.</summary>
+    [Description("Environment steps in all.")]
+    public long TotalSteps { get; init; } = 100_000;
+
+    /// <summary>Steps of each environment between updates.</summary>
+    [Description("Steps of each environment between updates.")]
+    public int StepsPerRollout { get; init; } = 1024;
+
+    /// <summary>Passes over each rollout.</summary>
+    [Description("Passes over each rollout.")]
+    public int Epochs { get; init; } = 10;
+
+    /// <summary>Optimizer steps per pass.</summary>
+    [Description("Optimizer steps per pass.")]
+    public int Minibatches { get; init; } = 64;
+
+    /// <summary>Discount.</summary>
+    [Description("Discount.")]
+    public float Gamma { get; init; } = 0.9f;
+
+    /// <summary>Decay of generalised advantage estimation.</summary>
+    [Description("Decay of generalised advantage estimation.")]
+    public float Lambda { get; init; } = 0.95f;
+
+    /// <summary>The policy's ratio is clipped to 1 - clip_range .. 1 + clip_range.</summary>
+    [Description("The policy's ratio is clipped to 1 - clip_range .. 1 + clip_range.")]
+    public float ClipRange { get; init; } = 0.2f;
+
+    /// <summary>The value is clipped to its old value +- clip_range_value; 0: no clipping.</summary>
+    [Description("The value is clipped to its old value +- clip_range_value; 0: no clipping.")]
+    public float ClipRangeValue { get; init; } = 0f;
+
+    /// <summary>Weight of the value loss.</summary>
+    [Description("Weight of the value loss.")]
+    public float ValueCoefficient { get; init; } = 0.5f;
+
+    /// <summary>Weight of the entropy bonus.</summary>
+    [Description("Weight of the entropy bonus.")]
+    public float EntropyCoefficient { get; init; } = 0f;
+
+    /// <summary>Passes stop early once the KL to the old policy exceeds this; 0: never.</summary>
+    [Description("Passes stop early once the KL to the old policy exceeds this; 0: never.")]
+    public float TargetKl { get; init; } = 0f;
+
+    /// <summary>Observations are centred and scaled by their running moments, then clipped to +-10.</summary>
+    [Description("Observations are centred and scaled by their running moments, then clipped to +-10.")]
+    public bool NormalizeObservations { get; init; } = false;
+
+    /// <summary>Rewards are divided by the running standard deviation of the discounted return, then clipped to +-10.</summary>
+    [Description("Rewards are divided by the running standard deviation of the discounted return, then clipped to +-10.")]
+    public bool NormalizeRewards { get; init; } = false;
+
+    /// <summary>Advantages are centred and scaled within each minibatch.</summary>
+    [Description("Advantages are centred and scaled within each minibatch.")]
+    public bool NormalizeAdvantages { get; init; } = true;
+
+    /// <summary>The learning rate falls linearly to 0; otherwise optimizer.schedule holds.</summary>
+    [Description("The learning rate falls linearly to 0; otherwise optimizer.schedule holds.")]
+    public bool Anneal { get; init; } = false;
+
+    /// <summary>Widths of the hidden layers of actor and critic, tanh between them.</summary>
+    [Description("Widths of the hidden layers of actor and critic, tanh between them.")]
+    public int[] HiddenSizes { get; init; } = [64, 64];
+
+    /// <summary>Names that <see cref="Environment"/> may have; a library user passes a factory instead.</summary>
+    public static IReadOnlyList<string> EnvironmentNames { get; } =
+        ["Pendulum-v1", "CartPole-v1", "MountainCarContinuous-v0"];
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
+    public override void Validate()
+    {
+        base.Validate();
+        OptionCheck.OneOf("control.environment", Environment, EnvironmentNames);
+        OptionCheck.AtLeast("control.environments", Environments, 1);
+        OptionCheck.AtLeast("control.total_steps", TotalSteps, 1);
+        OptionCheck.AtLeast("control.steps_per_rollout", StepsPerRollout, 1);
+        OptionCheck.AtLeast("control.epochs", Epochs, 1);
+        OptionCheck.Divides("control.minibatches", Minibatches, Environments * StepsPerRollout, "control.environments * control.steps_per_rollout");
+        OptionCheck.Within("control.gamma", Gamma, 0f, 1f);
+        OptionCheck.Within("control.lambda", Lambda, 0f, 1f);
+        OptionCheck.Below("control.clip_range", ClipRange, 0f, 1f);
+        OptionCheck.AtLeast("control.clip_range_value", ClipRangeValue, 0f);
+        OptionCheck.AtLeast("control.value_coefficient", ValueCoefficient, 0f);
+        OptionCheck.AtLeast("control.entropy_coefficient", EntropyCoefficient, 0f);
+        OptionCheck.AtLeast("control.target_kl", TargetKl, 0f);
+        foreach (int width in HiddenSizes)
+            OptionCheck.AtLeast("control.hidden_sizes", width, 1);
+    }
+}

@@ -1,0 +1,96 @@
+using System.ComponentModel;
+using Gimbal.Models;
+
+namespace Gimbal.Training;
+
+/// <summary>Proximal policy optimisation from a reward (Schulman et al. 2017; Ouyang et al. 2022).</summary>
+[OptionGroup("ppo")]
+public sealed record PpoOptions : TrainerOptions
+{
+    /// <summary>Completions per step.</summary>
+    [Description("Completions per step.")]
+    public int Rollouts { get; init; } = 64;
+
+    /// <summary>Passes over each rollout.</summary>
+    [Description("Passes over each rollout.")]
+    public int Epochs { get; init; } = 4;
+
+    /// <summary>Optimizer steps per pass; completions are split evenly.</summary>
+    [Description("Optimizer steps per pass; completions are split evenly.")]
+    public int Minibatches { get; init; } = 1;
+
+    /// <summary>Weight of the per-token KL to the reference in the reward.</summary>
+    [Description("Weight of the per-token KL to the reference in the reward.")]
+    public float KlCoefficient { get; init; } = 0.05f;
+
+    /// <summary>Estimator of that KL: k1, k2 or k3.</summary>
+    [Description("Estimator of that KL: k1, k2 or k3.")]
+    public KlEstimator KlEstimator { get; init; } = KlEstimator.K1;
+
+    /// <summary>Discount.</summary>
+    [Description("Discount.")]
+    public float Gamma { get; init; } = 1f;
+
+    /// <summary>Decay of generalised advantage estimation.</summary>
+    [Description("Decay of generalised advantage estimation.")]
+    public float Lambda { get; init; } = 0.95f;
+
+    /// <summary>The policy's ratio is clipped to 1 - clip_range .. 1 + clip_range.</summary>
+    [Description("The policy's ratio is clipped to 1 - clip_range .. 1 + clip_range.")]
+    public float ClipRange { get; init; } = 0.2f;
+
+    /// <summary>The value is clipped to its old value +- clip_range_value; 0: no clipping.</summary>
+    [Description("The value is clipped to its old value +- clip_range_value; 0: no clipping.")]
+    public float ClipRangeValue { get; init; } = 0.2f;
+
+    /// <summary>Weight of the value loss.</summary>
+    [Description("Weight of the value loss.")]
+    public float ValueCoefficient { get; init; } = 0.1f;
+
+    /// <summary>Learning rate of the value model; 0: the policy's.</summary>
+    [Description("Learning rate of the value model; 0: the policy's.")]
+    public float ValueLearningRate { get; init; } = 0f;
+
+    /// <summary>First steps that train the value model alone.</summary>
+    [Description("First steps that train the value model alone.")]
+    public int ValueWarmupSteps { get; init; } = 0;
+
+    /// <summary>Advantages are whitened over the rollout.</summary>
+    [Description("Advantages are whitened over the rollout.")]
+    public bool WhitenAdvantages { get; init; } = true;
+
+    /// <summary>Rewards are divided by their standard deviation, the mean kept.</summary>
+    [Description("Rewards are divided by their standard deviation, the mean kept.")]
+    public bool WhitenRewards { get; init; } = false;
+
+    /// <summary>The score is added to the last kept token (last) or one past it (after_last, as TRL does).</summary>
+    [Description("The score is added to the last kept token (last) or one past it (after_last, as TRL does).")]
+    public ScorePosition ScorePosition { get; init; } = ScorePosition.Last;
+
+    /// <summary>Taken off the score of a completion that did not end by itself.</summary>
+    [Description("Taken off the score of a completion that did not end by itself.")]
+    public float MissingEosPenalty { get; init; } = 0f;
+
+    /// <summary>How completions are drawn while training; temperature 1 and no truncation unless said.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
+    public override void Validate()
+    {
+        base.Validate();
+        OptionCheck.AtLeast("ppo.rollouts", Rollouts, 1);
+        OptionCheck.AtLeast("ppo.epochs", Epochs, 1);
+        OptionCheck.Divides("ppo.minibatches", Minibatches, Rollouts, "ppo.rollouts");
+        OptionCheck.AtLeast("ppo.kl_coefficient", KlCoefficient, 0f);
+        OptionCheck.Within("ppo.gamma", Gamma, 0f, 1f);
+        OptionCheck.Within("ppo.lambda", Lambda, 0f, 1f);
+        OptionCheck.Below("ppo.clip_range", ClipRange, 0f, 1f);
+        OptionCheck.AtLeast("ppo.clip_range_value", ClipRangeValue, 0f);
+        OptionCheck.AtLeast("ppo.value_coefficient", ValueCoefficient, 0f);
+        OptionCheck.Within("ppo.value_learning_rate", ValueLearningRate, 0f, 10f);
+        OptionCheck.AtLeast("ppo.value_warmup_steps", ValueWarmupSteps, 0);
+        OptionCheck.AtLeast("ppo.missing_eos_penalty", MissingEosPenalty, 0f);
+        Sampling.Validate();
+    }
+}

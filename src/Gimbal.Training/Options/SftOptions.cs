@@ -1,0 +1,40 @@
+using System.ComponentModel;
+
+namespace Gimbal.Training;
+
+/// <summary>Supervised fine-tuning: cross entropy of completions given prompts.</summary>
+[OptionGroup("sft")]
+public sealed record SftOptions : TrainerOptions
+{
+    /// <summary>Examples per step.</summary>
+    [OptionGroup("train")]
+    [Description("Examples per step.")]
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Tokens an example may have, longer ones are cut at the end; 0: the model's context.</summary>
+    [OptionGroup("train")]
+    [Description("Tokens an example may have, longer ones are cut at the end; 0: the model's context.")]
+    public int MaxLength { get; init; } = 0;
+
+    /// <summary>Loss on the completion and its end token only, not on the prompt.</summary>
+    [Description("Loss on the completion and its end token only, not on the prompt.")]
+    public bool CompletionOnly { get; init; } = true;
+
+    /// <summary>Probability mass that the target spreads over the vocabulary.</summary>
+    [Description("Probability mass that the target spreads over the vocabulary.")]
+    public float LabelSmoothing { get; init; } = 0f;
+
+    /// <summary>Put several examples in one sequence, attention kept apart; the loss is the same.</summary>
+    [Description("Put several examples in one sequence, attention kept apart; the loss is the same.")]
+    public bool Packing { get; init; } = false;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
+    public override void Validate()
+    {
+        base.Validate();
+        OptionCheck.AtLeast("train.batch_size", BatchSize, 1);
+        OptionCheck.AtLeast("train.max_length", MaxLength, 0);
+        OptionCheck.Below("sft.label_smoothing", LabelSmoothing, 0f, 1f);
+    }
+}
