@@ -111,7 +111,8 @@ GB_API void gb_context_destroy(gb_context* context);
 GB_API gb_status gb_context_info(gb_context* context, gb_device_info* info);
 /* Waits for all queued work and reports a fault of any op since the last call. */
 GB_API gb_status gb_context_synchronize(gb_context* context);
-/* Scratch memory for all ops of the context, owned by the caller. Null takes it away. */
+/* Scratch memory for all ops of the context, owned by the caller, who must then give enough. Null: the context grows
+   memory of its own as ops ask for it, which no captured graph may need. */
 GB_API gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes);
 /* Largest workspace that any op of this context has asked for, failed calls included. */
 GB_API gb_status gb_context_workspace_required(gb_context* context, int64_t* bytes);

@@ -30,6 +30,12 @@ gb_context::gb_context(const gb_context_options& options) : kind_(options.kind),
 void gb_context::require_workspace(int64_t bytes) {
     if (bytes > workspace_required_) workspace_required_ = bytes;
     if (is_meta() || bytes <= cpu_.workspace_bytes) return;
+    if (!workspace_is_callers_) {
+        own_workspace_.reset(static_cast<std::byte*>(allocate_memory(bytes)));
+        cpu_.workspace = own_workspace_.get();
+        cpu_.workspace_bytes = bytes;
+        return;
+    }
     throw Error(GB_WORKSPACE_TOO_SMALL, "workspace: wanted " + std::to_string(bytes) + " bytes, got " +
                                             std::to_string(cpu_.workspace_bytes) + "; call gb_context_set_workspace");
 }
@@ -37,6 +43,8 @@ void gb_context::require_workspace(int64_t bytes) {
 void gb_context::set_workspace(void* memory, int64_t bytes) {
     if (bytes < 0 || (memory == nullptr && bytes != 0))
         throw Error(GB_INVALID_ARGUMENT, "memory is null or bytes negative: wanted " + std::to_string(bytes) + " bytes");
+    own_workspace_.reset();
+    workspace_is_callers_ = memory != nullptr;
     cpu_.workspace = memory;
     cpu_.workspace_bytes = bytes;
 }

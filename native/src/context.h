@@ -3,6 +3,10 @@
 
 #include "cpu/cpu.h"
 #include "gimbal.h"
+#include "memory.h"
+
+#include <cstddef>
+#include <memory>
 
 struct gb_context {
     explicit gb_context(const gb_context_options& options);
@@ -12,8 +16,8 @@ struct gb_context {
     gimbal::Cpu& cpu() { return cpu_; }
     const gimbal::CpuOps& ops() const { return *ops_; }
 
-    // The workspace, if it holds `bytes`; else GB_WORKSPACE_TOO_SMALL. Null on GB_DEVICE_META. Called from an op's checks,
-    // so that every device records the need.
+    // Sees to it that the workspace holds `bytes`, or throws GB_WORKSPACE_TOO_SMALL if it is the caller's and does not.
+    // Called from an op's checks, so that every device records the need.
     void require_workspace(int64_t bytes);
     void set_workspace(void* memory, int64_t bytes);
     int64_t workspace_required() const { return workspace_required_; }
@@ -26,5 +30,7 @@ private:
     gb_device_kind kind_;
     gimbal::Cpu cpu_;
     const gimbal::CpuOps* ops_;
+    std::unique_ptr<std::byte, gimbal::FreeMemory> own_workspace_;
+    bool workspace_is_callers_ = false;
     int64_t workspace_required_ = 0;
 };

@@ -1,5 +1,7 @@
 // Device memory of the CPU: 64-byte aligned and zeroed; large blocks on huge pages, since page faults cost more than the
 // kernels that touch them. On the meta device an address range that nothing backs.
+#include "memory.h"
+
 #include "context.h"
 #include "status.h"
 
@@ -23,22 +25,6 @@ constexpr int64_t kHugePage = int64_t{2} << 20;
 
 int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
-void* allocate(int64_t bytes) {
-    const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
-    const int64_t size = round_up(bytes, alignment);
-#if defined(_WIN32)
-    void* memory = _aligned_malloc(static_cast<std::size_t>(size), static_cast<std::size_t>(alignment));
-#else
-    void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(size));
-#endif
-    if (memory == nullptr) throw Error(GB_OUT_OF_MEMORY, "no room for " + std::to_string(bytes) + " bytes");
-#if defined(__linux__)
-    if (alignment == kHugePage) madvise(memory, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-#endif
-    std::memset(memory, 0, static_cast<std::size_t>(size));
-    return memory;
-}
-
 void* meta_address(int64_t bytes) {
     static std::atomic<int64_t> next{kHugePage};
     return reinterpret_cast<void*>(next.fetch_add(round_up(bytes + 1, kAlignment)));
@@ -52,11 +38,35 @@ void check(gb_context* context, const void* memory, int64_t bytes) {
 
 } // namespace
 
+void* gimbal::allocate_memory(int64_t bytes) {
+    const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
+    const int64_t size = round_up(bytes == 0 ? 1 : bytes, alignment);
+#if defined(_WIN32)
+    void* memory = _aligned_malloc(static_cast<std::size_t>(size), static_cast<std::size_t>(alignment));
+#else
+    void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(size));
+#endif
+    if (memory == nullptr) throw Error(GB_OUT_OF_MEMORY, "no room for " + std::to_string(bytes) + " bytes");
+#if defined(__linux__)
+    if (alignment == kHugePage) madvise(memory, static_cast<std::size_t>(size), MADV_HUGEPAGE);
+#endif
+    std::memset(memory, 0, static_cast<std::size_t>(size));
+    return memory;
+}
+
+void gimbal::free_memory(void* memory) {
+#if defined(_WIN32)
+    _aligned_free(memory);
+#else
+    std::free(memory);
+#endif
+}
+
 gb_status gb_memory_allocate(gb_context* context, int64_t bytes, void** memory) {
     return guard("gb_memory_allocate", [&] {
         check(context, memory, bytes);
         if (memory == nullptr) throw Error(GB_INVALID_ARGUMENT, "memory is null");
-        *memory = context->is_meta() ? meta_address(bytes) : allocate(bytes == 0 ? 1 : bytes);
+        *memory = context->is_meta() ? meta_address(bytes) : allocate_memory(bytes);
     });
 }
 
@@ -64,11 +74,7 @@ gb_status gb_memory_free(gb_context* context, void* memory) {
     return guard("gb_memory_free", [&] {
         check(context, nullptr, 0);
         if (context->is_meta()) return;
-#if defined(_WIN32)
-        _aligned_free(memory);
-#else
-        std::free(memory);
-#endif
+        free_memory(memory);
     });
 }
 

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+
+namespace Gimbal.Native;
+
+/// <summary><c>gb_context_options</c>.</summary>
+internal unsafe struct ContextOptions
+{
+    public int StructSize;
+    public int Kind;
+    public int Ordinal;
+    public int Threads;
+    public void* Stream;
+}
+
+/// <summary><c>gb_device_info</c>.</summary>
+internal struct DeviceInfo
+{
+    public int StructSize;
+    public int Kind;
+    public int Threads;
+    public int Reserved;
+    public long MemoryBytes;
+    public Text128 Name;
+    public Text64 Isa;
+}
+
+/// <summary>A zero-terminated text of at most 128 bytes.</summary>
+[InlineArray(128)]
+internal struct Text128
+{
+    private byte first;
+}
+
+/// <summary>A zero-terminated text of at most 64 bytes.</summary>
+[InlineArray(64)]
+internal struct Text64
+{
+    private byte first;
+}
+
+/// <summary><c>gb_step_state</c>: what changes from step to step, in device memory.</summary>
+internal struct StepState
+{
+    public ulong Seed;
+    public ulong Step;
+    public float LearningRate;
+    public float BiasCorrection1;
+    public float BiasCorrection2;
+    public float ClipCoefficient;
+    public float GradientNorm;
+    public int Reserved;
+}
