@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Gimbal.Training;
+
+/// <summary>Makes rewards from delegates, columns, patterns, lengths and word lists.</summary>
+public static partial class Reward
+{
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>A reward that scores each sample by a delegate, one after the other; null leaves the sample out.</summary>
+    /// <exception cref="GimbalException">On scoring: the delegate threw or gave a number that is not finite; names the prompt.</exception>
+    public static IReward Create(Func<Sample, float?> score, string name = "reward")
+    {
+        ArgumentNullException.ThrowIfNull(score);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new DelegateReward(score, name);
+    }
+
+    /// <summary>1 where the completion equals a column of the prompt's row, both trimmed; else 0.</summary>
+    public static IReward Exact(string column)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(column);
+        return Create(sample => sample.Completion.AsSpan().Trim().SequenceEqual(sample.Column(column).AsSpan().Trim()) ? 1f : 0f, "exact");
+    }
+
+    /// <summary>
+    /// 1 where the last number in the completion differs from the last number in a column by at most
+    /// <paramref name="tolerance"/>; 0 where it does not, or where the completion has no number.
+    /// Thousands may be set off by commas; <c>"#### 1,234"</c> reads as 1234.
+    /// </summary>
+    /// <exception cref="GimbalException">On scoring: the column holds no number.</exception>
+    public static IReward Numeric(string column, double tolerance = 0)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(column);
+        ArgumentOutOfRangeException.ThrowIfNegative(tolerance);
+        return Create(sample =>
+        {
+            string expectedText = sample.Column(column);
+            double expected = LastNumber(expectedText)
+                ?? throw new GimbalException($"column '{column}' holds no number: {Excerpt(expectedText)}");
+            return LastNumber(sample.Completion) is { } found && Math.Abs(found - expected) <= tolerance ? 1f : 0f;
+        }, "numeric");
+    }
+
+    /// <summary>1 where the pattern (.NET syntax, culture-invariant) matches anywhere in the completion, else 0; anchor it with ^ and $ to match all.</summary>
+    /// <exception cref="InvalidConfigException">The pattern is malformed.</exception>
+    public static IReward Regex(string pattern)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        Regex regex;
+        try
+        {
+            regex = new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
+        }
+        catch (RegexParseException error)
+        {
+            throw new InvalidConfigException("reward.pattern", $"'{pattern}' is not a regular expression: {error.Message}");
+        }
+
+        return Create(sample => regex.IsMatch(sample.Completion) ? 1f : 0f, "regex");
+    }
+
+    /// <summary>-|n - target| / scale, where n counts the tokens of the completion, its end token included.</summary>
+    public static IReward Length(int target, float scale = 1f)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(target);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(scale);
+        return Create(sample => -Math.Abs(sample.CompletionIds.Length - target) / scale, "length");
+    }
+
+    /// <summary>
+    /// Sentiment in (-1, 1): s / sqrt(s^2 + 15), where s sums the valences of the completion's distinct words;
+    /// words are the runs of <c>[a-z']</c> in the lower-cased text.
+    /// The formula is that of VADER (Hutto and Gilbert 2014) without its rules for negation and emphasis.
+    /// </summary>
+    /// <param name="path">Tab-separated lines: word, mean valence, anything further.</param>
+    /// <exception cref="InvalidFileException">The file cannot be read, or a line is not of that form.</exception>
+    public static IReward Lexicon(string path) => LexiconReward.Load(path);
+
+    /// <summary>sum_i weight_i * reward_i. A part that leaves a sample out adds nothing; a sample that every part leaves out is left out.</summary>
+    public static WeightedReward Sum(params ReadOnlySpan<(float Weight, IReward Reward)> parts) => new(parts);
+
+    /// <summary>The last decimal number in a text, if there is one.</summary>
+    internal static double? LastNumber(string text)
+    {
+        double? last = null;
+        foreach (ValueMatch match in Number().EnumerateMatches(text))
+        {
+            string digits = text.Substring(match.Index, match.Length).Replace(",", "", StringComparison.Ordinal);
+            last = double.Parse(digits, NumberStyles.Float, CultureInfo.InvariantCulture);
+        }
+
+        return last;
+    }
+
+    /// <summary>A text, quoted and shortened for a message.</summary>
+    internal static string Excerpt(string text)
+    {
+        const int longest = 80;
+        string shown = text.Length <= longest ? text : string.Concat(text.AsSpan(0, longest), "...");
+        return $"\"{shown.ReplaceLineEndings("\\n")}\"";
+    }
+
+    // A sign counts only where it cannot be an operator or a hyphen ("5-3" ends in 3); commas only before three digits.
+    [GeneratedRegex(@"(?:(?<![\w.)])[-+])?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Number();
+}
