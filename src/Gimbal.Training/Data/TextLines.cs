@@ -12,18 +12,17 @@ internal static class TextLines
     /// <exception cref="InvalidFileException">The file cannot be read; thrown by the call, not by the enumeration.</exception>
     public static IEnumerable<(int Line, ReadOnlyMemory<byte> Bytes)> Read(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidFileException(path, $"cannot be read: {error.Message}", innerException: error);
-        }
+        return Split(ReadBytes(path));
+    }
 
-        return Split(bytes);
+    /// <summary>A whole file as text.</summary>
+    /// <exception cref="InvalidFileException">The file cannot be read or is not valid UTF-8.</exception>
+    public static string ReadText(string path)
+    {
+        byte[] bytes = ReadBytes(path);
+        return Utf8.IsValid(bytes)
+            ? Encoding.UTF8.GetString(bytes.AsSpan(bytes.AsSpan().StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0))
+            : throw new InvalidFileException(path, "not valid UTF-8; save the file as UTF-8");
     }
 
     /// <summary>A line as text.</summary>
@@ -40,6 +39,19 @@ internal static class TextLines
         if (!Utf8.IsValid(bytes.Span))
         {
             throw new InvalidFileException(path, "not valid UTF-8; save the file as UTF-8", line);
+        }
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidFileException(path, $"cannot be read: {error.Message}", innerException: error);
         }
     }
 
