@@ -1,5 +1,5 @@
-// exp, log and what is made of them, written once for every backend: F is a vector of lanes on the CPU and a float on the
-// GPU. No library function is called, every fused multiply-add is explicit, so all backends give the same bits.
+// exp, log and what is made of them, written once for every backend: F is a vector of lanes on the CPU and a float on
+// the GPU. No library function is called, every fused multiply-add is explicit, so all backends give the same bits.
 //
 // F needs: + - * / (also unary -), fma, min, max, abs, select(mask, yes, no), comparisons, round_even, power_of_two(n),
 // exponent(x), mantissa(x), copysign, and constant<F>(float).
@@ -12,12 +12,13 @@ template <class F> GB_INLINE F constant(float x);
 // Polynomial c[0] x^(n-1) + ... + c[n-1] in Horner form.
 template <class F, int N> GB_INLINE F horner(F x, const float (&c)[N]) {
     F y = constant<F>(c[0]);
-    for (int i = 1; i < N; ++i) y = fma(y, x, constant<F>(c[i]));
+    for (int i = 1; i < N; ++i)
+        y = fma(y, x, constant<F>(c[i]));
     return y;
 }
 
-// e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN for
-// NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
+// e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN
+// for NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
 template <class F> GB_INLINE F exp(F x) {
     constexpr float kLowest = -87.3365447505531f, kHighest = 88.7228391116729f;
     const F clamped = min(max(x, constant<F>(kLowest)), constant<F>(kHighest));
@@ -33,7 +34,8 @@ template <class F> GB_INLINE F exp(F x) {
 }
 
 // ln x, at most 2 ulp; -infinity at 0, NaN below, infinity at infinity. Subnormal numbers count as themselves.
-// x = m 2^e with m in [sqrt(1/2), sqrt 2): ln x = e ln 2 + 2 artanh(s), s = (m - 1) / (m + 1), artanh by its odd series.
+// x = m 2^e with m in [sqrt(1/2), sqrt 2): ln x = e ln 2 + 2 artanh(s), s = (m - 1) / (m + 1), artanh by its odd
+// series.
 template <class F> GB_INLINE F log(F x) {
     constexpr float kSmallestNormal = 1.17549435e-38f;
     const auto small = x < constant<F>(kSmallestNormal);
@@ -64,17 +66,42 @@ template <class F> GB_INLINE F log1p(F x) {
     return select(u == constant<F>(kInfinity), x, log(u) + lost / u);
 }
 
-// 1 / (1 + e^-x), without overflow on either side.
+// 1 / (1 + e^-x), at most 3 ulp; written as e^x / (1 + e^x) below 0, so that neither side overflows or cancels.
 template <class F> GB_INLINE F sigmoid(F x) {
     const F one = constant<F>(1.0f);
     const F e = exp(-abs(x));
-    const F y = one / (one + e);
-    return select(x >= constant<F>(0.0f), y, select(x == x, e * y, x));
+    return select(x >= constant<F>(0.0f), one, e) / (one + e);
 }
 
 // ln sigmoid(x) = min(x, 0) - ln(1 + e^-|x|).
 template <class F> GB_INLINE F log_sigmoid(F x) {
     return min(x, constant<F>(0.0f)) - log1p(exp(-abs(x)));
+}
+
+// At most 2 ulp: an odd polynomial where 1 - 2 / (e^2x + 1) would cancel.
+template <class F> GB_INLINE F tanh(F x) {
+    const F one = constant<F>(1.0f);
+    const F a = abs(x);
+    const F z = a * a;
+    constexpr float kSmall[] = {2.292744816e-3f,  -8.343945516e-3f, 2.176891865e-2f,
+                                -5.395925958e-2f, 1.333330356e-1f,  -3.333333317e-1f};
+    const F small = fma(a, z * horner(z, kSmall), a);
+    const F large = one - constant<F>(2.0f) / (exp(a + a) + one);
+    return copysign(select(a < constant<F>(0.625f), small, large), x);
+}
+
+// The error function, at most 2 ulp: x + x P(x^2) below 1, then 1 - exp(-x Q(x)), which is 1 from 3.95 on.
+template <class F> GB_INLINE F erf(F x) {
+    const F a = abs(x);
+    constexpr float kSmall[] = {7.875875063e-5f, -8.016864287e-4f, 5.189087423e-3f, -2.685421201e-2f,
+                                1.128359472e-1f, -3.761262667e-1f, 1.283791658e-1f};
+    const F small = fma(a, horner(a * a, kSmall), a);
+    // The limit first: min gives its second operand if one is NaN.
+    const F t = min(constant<F>(3.95f), a);
+    constexpr float kLarge[] = {-1.136026378e-6f, 3.608125450e-5f, -5.121127960e-4f, 4.360045702e-3f,
+                                -2.527787506e-2f, 1.080525746e-1f, 6.339983575e-1f,  1.128949665f};
+    const F large = constant<F>(1.0f) - exp(-(t * horner(t, kLarge)));
+    return copysign(select(a < constant<F>(1.0f), small, large), x);
 }
 
 } // namespace gimbal::GB_ISA

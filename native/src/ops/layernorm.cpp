@@ -1,0 +1,50 @@
+#include "op.h"
+
+using namespace gimbal;
+
+gb_status gb_layernorm(gb_context* context, const void* x, const void* weight, const void* bias, void* y, float* mean,
+                       float* rstd, int64_t rows, int64_t width, float epsilon, gb_dtype x_dtype, gb_dtype weight_dtype,
+                       gb_dtype y_dtype) {
+    return run(
+        "layernorm", context,
+        [&](const Arguments& check) {
+            check.size("rows", rows);
+            check.size("width", width, 1);
+            check.product("rows x width", {rows, width});
+            check.require(epsilon >= 0 && epsilon <= 1e38f, "epsilon", "0 to 1e38", epsilon);
+            check.dtype("x_dtype", x_dtype, {GB_FLOAT32});
+            check.dtype("weight_dtype", weight_dtype, {GB_FLOAT32});
+            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.pointer("x", x, rows > 0);
+            check.pointer("weight", weight, rows > 0);
+            check.pointer("y", y, rows > 0);
+            check.pointer("mean", mean, rstd != nullptr);
+            check.pointer("rstd", rstd, mean != nullptr);
+        },
+        &CpuOps::layernorm, x, weight, bias, y, mean, rstd, rows, width, epsilon, x_dtype, weight_dtype, y_dtype);
+}
+
+gb_status gb_layernorm_backward(gb_context* context, const void* dy, const void* x, const void* weight,
+                                const float* mean, const float* rstd, void* dx, float* dweight, float* dbias,
+                                int64_t rows, int64_t width, int32_t accumulate, gb_dtype x_dtype,
+                                gb_dtype weight_dtype, gb_dtype y_dtype) {
+    return run(
+        "layernorm_backward", context,
+        [&](const Arguments& check) {
+            check.size("rows", rows);
+            check.size("width", width, 1);
+            check.product("rows x width", {rows, width});
+            check.flag("accumulate", accumulate);
+            check.dtype("x_dtype", x_dtype, {GB_FLOAT32});
+            check.dtype("weight_dtype", weight_dtype, {GB_FLOAT32});
+            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.pointer("dy", dy, rows > 0);
+            check.pointer("x", x, rows > 0);
+            check.pointer("weight", weight, rows > 0);
+            check.pointer("mean", mean, rows > 0);
+            check.pointer("rstd", rstd, rows > 0);
+            check.pointer("dx", dx, rows > 0);
+        },
+        &CpuOps::layernorm_backward, dy, x, weight, mean, rstd, dx, dweight, dbias, rows, width, accumulate, x_dtype,
+        weight_dtype, y_dtype);
+}
