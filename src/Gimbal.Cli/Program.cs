@@ -1,1 +1,1 @@
-return 0;
+return await Gimbal.Cli.Application.RunAsync(args).ConfigureAwait(false);
