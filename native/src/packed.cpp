@@ -1,1 +1,121 @@
-#include "gimbal.h"
+// Handles of packed weights: their memory and their version.
+#include "packed.h"
+
+#include "cpu/team.h"
+#include "op.h"
+
+#include <cstdlib>
+#include <string>
+
+#if defined(_WIN32)
+#include <malloc.h>
+#elif defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+using namespace gimbal;
+
+namespace {
+
+constexpr int64_t kPage = 4096;
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
+float* allocate(int64_t bytes) {
+    const int64_t alignment = bytes >= kHugePage ? kHugePage : kPage;
+    const auto size = static_cast<std::size_t>((bytes + alignment - 1) / alignment * alignment);
+#if defined(_WIN32)
+    void* memory = _aligned_malloc(size, static_cast<std::size_t>(alignment));
+#else
+    void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size);
+#endif
+    if (memory == nullptr) throw Error(GB_OUT_OF_MEMORY, "no room for " + std::to_string(bytes) + " bytes of packed weights");
+#if defined(__linux__)
+    if (alignment == kHugePage) madvise(memory, size, MADV_HUGEPAGE);
+#endif
+    return static_cast<float*>(memory);
+}
+
+// One panel; `column` and `depth` are the distances between neighbours in b.
+void pack(const float* b, int64_t column, int64_t depth, int64_t columns, int64_t k, float* panel) {
+    for (int64_t p = 0; p < k; ++p, b += depth, panel += kPanelColumns) {
+        for (int64_t j = 0; j < columns; ++j) panel[j] = b[j * column];
+        for (int64_t j = columns; j < kPanelColumns; ++j) panel[j] = 0.0f;
+    }
+}
+
+void check_sizes(const Arguments& check, int64_t n, int64_t k, gb_dtype dtype) {
+    check.size("n", n);
+    check.size("k", k);
+    check.product("n * k", {panel_count(n) * kPanelColumns, k, 4});
+    check.dtype("dtype", dtype, {GB_FLOAT32});
+}
+
+} // namespace
+
+gb_packed::~gb_packed() {
+#if defined(_WIN32)
+    _aligned_free(panels);
+#else
+    std::free(panels);
+#endif
+}
+
+int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
+    int64_t bytes = 0;
+    guard("gb_packed_bytes", [&] {
+        check_sizes(Arguments{}, n, k, dtype);
+        bytes = panel_count(n) * kPanelColumns * k * static_cast<int64_t>(sizeof(float));
+    });
+    return bytes;
+}
+
+gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype dtype, gb_packed** packed) {
+    return guard("gb_packed_create", [&] {
+        if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
+        const Arguments check;
+        check.pointer("packed", packed);
+        check_sizes(check, n, k, dtype);
+        auto* created = new gb_packed;
+        created->n = n;
+        created->k = k;
+        created->dtype = dtype;
+        const int64_t bytes = gb_packed_bytes(n, k, dtype);
+        if (!context->is_meta() && bytes > 0) {
+            try {
+                created->panels = allocate(bytes);
+            } catch (...) {
+                delete created;
+                throw;
+            }
+        }
+        *packed = created;
+    });
+}
+
+void gb_packed_destroy(gb_packed* packed) { delete packed; }
+
+gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b, int64_t ldb, int32_t trans_b,
+                           gb_dtype b_dtype, uint64_t version) {
+    return guard("gb_packed_update", [&] {
+        if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
+        const Arguments check;
+        check.pointer("packed", packed);
+        check.dtype("b_dtype", b_dtype, {GB_FLOAT32});
+        check.flag("trans_b", trans_b);
+        const int64_t n = packed->n, k = packed->k;
+        check.pointer("b", b, n > 0 && k > 0);
+        check.stride("ldb", ldb, trans_b != 0 ? k : n);
+        if (packed->filled && packed->version == version) return;
+        if (!context->is_meta() && k > 0) {
+            const auto* values = static_cast<const float*>(b);
+            const int64_t column = trans_b != 0 ? ldb : 1, depth = trans_b != 0 ? 1 : ldb;
+            Team::run(n * k < 65536 ? 1 : context->cpu().threads, panel_count(n), [&](int64_t panel) {
+                const int64_t first = panel * kPanelColumns;
+                const int64_t columns = n - first < kPanelColumns ? n - first : kPanelColumns;
+                pack(values + first * column, column, depth, columns, k, packed->panels + first * k);
+            });
+        }
+        packed->filled = true;
+        packed->version = version;
+    });
+}

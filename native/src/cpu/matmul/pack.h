@@ -1,0 +1,51 @@
+// Packing: a block of a matrix, rewritten in the order in which the tile kernels read it.
+//
+// A panel is up to 16 rows of op(A), or 16 columns of op(B), stored depth-major: element (i, p) at panel[p * step + i].
+#pragma once
+
+#include "cpu/matmul/transpose.h"
+#include "cpu/simd.h"
+
+#include <type_traits>
+
+namespace gimbal::GB_ISA {
+
+// A matrix as packing sees it: element (i, p), i along the panel and p along the depth.
+struct PanelSource {
+    const float* data;
+    int64_t stride;
+    bool depth_contiguous; // (i, p) at i * stride + p, else at p * stride + i
+
+    const float* at(int64_t i, int64_t p) const {
+        return depth_contiguous ? data + i * stride + p : data + p * stride + i;
+    }
+};
+
+// Packs lines i .. i+count-1 (count <= 16), p .. p+depth-1 of the source, with zeros in lanes count .. step-1. Writes whole
+// vectors in ascending order: where step < 16 the excess is overwritten by the next, and 15 floats behind the last are lost.
+GB_INLINE void pack_panel(const PanelSource& source, int64_t i, int64_t p, int count, int64_t depth, int64_t step,
+                          float* panel) {
+    const float* from = source.at(i, p);
+    if (!source.depth_contiguous) {
+        if (count == kLanes) {
+            for (int64_t d = 0; d < depth; ++d) store(panel + d * step, load(from + d * source.stride));
+        } else {
+            for (int64_t d = 0; d < depth; ++d) store(panel + d * step, load(from + d * source.stride, count));
+        }
+        return;
+    }
+    if (count == 1 && step == 1) {
+        for_lanes(0, depth, [&](int64_t d, auto n) { store(panel + d, load(from + d, n), n); });
+        return;
+    }
+    for_lanes(0, depth, [&](int64_t d, auto n) {
+        F16 r[16];
+        for (int line = 0; line < 16; ++line) r[line] = line < count ? load(from + line * source.stride + d, n) : zero();
+        transpose(r);
+        int64_t lanes = kLanes;
+        if constexpr (std::is_same_v<decltype(n), int>) lanes = n;
+        for (int64_t lane = 0; lane < lanes; ++lane) store(panel + (d + lane) * step, r[lane]);
+    });
+}
+
+} // namespace gimbal::GB_ISA

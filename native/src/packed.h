@@ -1,0 +1,33 @@
+// gb_packed: a right-hand matrix in the layout of the CPU kernels.
+//
+// Columns in panels of 16, zero beyond n; each panel holds all of K, depth-major:
+//
+//   panel j:  k=0: columns 16j .. 16j+15 | k=1: columns 16j .. 16j+15 | ... | k=K-1
+//
+// so that a kernel of any width reads whole panels side by side, and a block of K is a contiguous piece of each. The layout
+// is the same on every instruction set.
+#pragma once
+
+#include "gimbal.h"
+
+#include <cstdint>
+
+struct gb_packed {
+    int64_t n = 0, k = 0;
+    gb_dtype dtype = GB_FLOAT32;
+    bool filled = false; // holds a matrix, the one of `version`
+    uint64_t version = 0;
+    float* panels = nullptr; // null on the meta device
+
+    gb_packed() = default;
+    gb_packed(const gb_packed&) = delete;
+    gb_packed& operator=(const gb_packed&) = delete;
+    ~gb_packed();
+};
+
+namespace gimbal {
+
+constexpr int64_t kPanelColumns = 16;
+constexpr int64_t panel_count(int64_t n) { return (n + kPanelColumns - 1) / kPanelColumns; }
+
+} // namespace gimbal
