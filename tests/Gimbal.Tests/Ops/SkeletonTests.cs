@@ -40,4 +40,11 @@ public sealed class SkeletonTests : OpTests
         ArgumentException error = Assert.Throws<ArgumentException>(() => Ops.Skeleton(Empty([3]), Empty([4]), 1));
         Assert.Contains("y: wanted a dense Float32 (3), got Float32 (4)", error.Message, StringComparison.Ordinal);
     }
+    [Fact]
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    {
+        Tensor y = Empty([33]);
+        Ops.Skeleton(From(Normal(33, seed: 4)), y, 1.7f);
+        return y.ToArray<float>();
+    });
 }
