@@ -51,4 +51,88 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int gb_skeleton_backward(ContextHandle context, float* dy, float* dx, long count, float factor);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_embedding(ContextHandle context, void* table, int* ids, void* y, long rows,
+        long width, long vocabulary, int tableDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_embedding_backward(ContextHandle context, void* dy, int* ids, float* dtable,
+        long rows, long width, long vocabulary, int dyDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_scatter_rows(ContextHandle context, void* x, int* indices, void* y, long rows,
+        long width, long yRows, long xStride, int xDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_rmsnorm(ContextHandle context, void* x, void* weight, void* y, float* rstd,
+        long rows, long width, float epsilon, int xDtype, int weightDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_rmsnorm_backward(ContextHandle context, void* dy, void* x, void* weight, float* rstd,
+        void* dx, float* dweight, long rows, long width, int accumulate, int xDtype, int weightDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_layernorm(ContextHandle context, void* x, void* weight, void* bias, void* y,
+        float* mean, float* rstd, long rows, long width, float epsilon, int xDtype, int weightDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_layernorm_backward(ContextHandle context, void* dy, void* x, void* weight,
+        float* mean, float* rstd, void* dx, float* dweight, float* dbias, long rows, long width, int accumulate,
+        int xDtype, int weightDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_rope(ContextHandle context, void* x, int* positions, float* table, void* y,
+        long rows, long heads, long headDim, long rotaryDim, long tablePositions, long xStride, long yStride,
+        int interleaved, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_rope_backward(ContextHandle context, void* dy, int* positions, float* table,
+        void* dx, long rows, long heads, long headDim, long rotaryDim, long tablePositions, long dyStride,
+        long dxStride, int interleaved, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_swiglu(ContextHandle context, void* x, void* y, long rows, long width, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_swiglu_backward(ContextHandle context, void* dy, void* x, void* dx, long rows,
+        long width, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_gelu(ContextHandle context, void* x, void* y, long count, int form, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_gelu_backward(ContextHandle context, void* dy, void* x, void* dx, long count,
+        int form, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_tanh(ContextHandle context, void* x, void* y, long count, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_tanh_backward(ContextHandle context, void* dy, void* y, void* dx, long count,
+        int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_add(ContextHandle context, void* a, void* b, void* y, long count, int aDtype,
+        int bDtype, int yDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_segment_sum(ContextHandle context, float* x, int* starts, float* y, long count,
+        long segments);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_segment_sum_backward(ContextHandle context, float* dy, int* starts, float* dx,
+        long count, long segments);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_adamw(ContextHandle context, float* weights, float* gradients, float* m, float* v,
+        void* copy, StepState* state, long count, long decayCount, float beta1, float beta2, float epsilon,
+        float weightDecay, int copyDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_grad_norm(ContextHandle context, float* gradients, StepState* state, long count,
+        float maxNorm);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_scale(ContextHandle context, float* x, long count, float factor);
 }
