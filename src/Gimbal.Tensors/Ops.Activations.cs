@@ -11,8 +11,8 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void Swiglu(in Tensor x, in Tensor y)
     {
-        WantCount(y, DType.Float32, y.Count);
-        WantCount(x, DType.Float32, 2 * y.Count);
+        WantCount(y, x.DType, y.Count);
+        WantCount(x, x.DType, 2 * y.Count);
         NativeMethods.gb_swiglu(x.Device.Context, x.Pointer, y.Pointer, y.Rows, y.Width, (int)x.DType).Check();
     }
 
@@ -26,9 +26,9 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void SwigluBackward(in Tensor dy, in Tensor x, in Tensor dx)
     {
-        WantCount(dy, DType.Float32, dy.Count);
-        WantCount(x, DType.Float32, 2 * dy.Count);
-        WantCount(dx, DType.Float32, 2 * dy.Count);
+        WantCount(dy, x.DType, dy.Count);
+        WantCount(x, x.DType, 2 * dy.Count);
+        WantCount(dx, x.DType, 2 * dy.Count);
         NativeMethods.gb_swiglu_backward(dy.Device.Context, dy.Pointer, x.Pointer, dx.Pointer, dy.Rows, dy.Width,
             (int)x.DType).Check();
     }
@@ -41,8 +41,8 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void Gelu(in Tensor x, in Tensor y, GeluForm form)
     {
-        WantCount(x, DType.Float32, x.Count);
-        WantCount(y, DType.Float32, x.Count);
+        WantCount(x, x.DType, x.Count);
+        WantCount(y, x.DType, x.Count);
         NativeMethods.gb_gelu(x.Device.Context, x.Pointer, y.Pointer, x.Count, (int)form, (int)x.DType).Check();
     }
 
@@ -54,9 +54,9 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void GeluBackward(in Tensor dy, in Tensor x, in Tensor dx, GeluForm form)
     {
-        WantCount(dy, DType.Float32, dy.Count);
-        WantCount(x, DType.Float32, dy.Count);
-        WantCount(dx, DType.Float32, dy.Count);
+        WantCount(dy, x.DType, dy.Count);
+        WantCount(x, x.DType, dy.Count);
+        WantCount(dx, x.DType, dy.Count);
         NativeMethods.gb_gelu_backward(dy.Device.Context, dy.Pointer, x.Pointer, dx.Pointer, dy.Count, (int)form,
             (int)x.DType).Check();
     }
@@ -67,8 +67,8 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void Tanh(in Tensor x, in Tensor y)
     {
-        WantCount(x, DType.Float32, x.Count);
-        WantCount(y, DType.Float32, x.Count);
+        WantCount(x, x.DType, x.Count);
+        WantCount(y, x.DType, x.Count);
         NativeMethods.gb_tanh(x.Device.Context, x.Pointer, y.Pointer, x.Count, (int)x.DType).Check();
     }
 
@@ -79,9 +79,9 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void TanhBackward(in Tensor dy, in Tensor y, in Tensor dx)
     {
-        WantCount(dy, DType.Float32, dy.Count);
-        WantCount(y, DType.Float32, dy.Count);
-        WantCount(dx, DType.Float32, dy.Count);
+        WantCount(dy, dy.DType, dy.Count);
+        WantCount(y, dy.DType, dy.Count);
+        WantCount(dx, dy.DType, dy.Count);
         NativeMethods.gb_tanh_backward(dy.Device.Context, dy.Pointer, y.Pointer, dx.Pointer, dy.Count, (int)dy.DType)
             .Check();
     }
@@ -93,9 +93,9 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void Add(in Tensor a, in Tensor b, in Tensor y)
     {
-        WantCount(a, DType.Float32, a.Count);
-        WantCount(b, DType.Float32, a.Count);
-        WantCount(y, DType.Float32, a.Count);
+        WantCount(a, a.DType, a.Count);
+        WantCount(b, b.DType, a.Count);
+        WantCount(y, y.DType, a.Count);
         NativeMethods.gb_add(a.Device.Context, a.Pointer, b.Pointer, y.Pointer, a.Count, (int)a.DType, (int)b.DType,
             (int)y.DType).Check();
     }

@@ -22,9 +22,9 @@ public static unsafe partial class Ops
     /// <exception cref="DeviceException">An id is outside the table; nothing was written.</exception>
     public static void Embedding(in Tensor table, in Tensor ids, in Tensor y)
     {
-        WantCount(table, DType.Float32, table.Count);
+        WantCount(table, table.DType, table.Count);
         WantCount(ids, DType.Int32, ids.Count);
-        WantCount(y, DType.Float32, ids.Count * table.Width);
+        WantCount(y, y.DType, ids.Count * table.Width);
         NativeMethods.gb_embedding(table.Device.Context, table.Pointer, (int*)ids.Pointer, y.Pointer, ids.Count,
             table.Width, table.Rows, (int)table.DType, (int)y.DType).Check();
     }
@@ -39,7 +39,7 @@ public static unsafe partial class Ops
     {
         WantCount(dtable, DType.Float32, dtable.Count);
         WantCount(ids, DType.Int32, ids.Count);
-        WantCount(dy, DType.Float32, ids.Count * dtable.Width);
+        WantCount(dy, dy.DType, ids.Count * dtable.Width);
         NativeMethods.gb_embedding_backward(dy.Device.Context, dy.Pointer, (int*)ids.Pointer, (float*)dtable.Pointer,
             ids.Count, dtable.Width, dtable.Rows, (int)dy.DType).Check();
     }
@@ -52,9 +52,9 @@ public static unsafe partial class Ops
     /// <exception cref="DeviceException">An index is beyond the target; nothing was written.</exception>
     public static void ScatterRows(in Tensor x, in Tensor indices, in Tensor y)
     {
-        WantRows(x, DType.Float32, indices.Count, y.Width);
+        WantRows(x, x.DType, indices.Count, y.Width);
         WantCount(indices, DType.Int32, indices.Count);
-        WantCount(y, DType.Float32, y.Count);
+        WantCount(y, y.DType, y.Count);
         NativeMethods.gb_scatter_rows(x.Device.Context, x.Pointer, (int*)indices.Pointer, y.Pointer, x.Rows, x.Width,
             y.Rows, x.RowStride, (int)x.DType, (int)y.DType).Check();
     }
@@ -69,9 +69,9 @@ public static unsafe partial class Ops
     /// <exception cref="ArgumentException">Shapes or element types do not fit.</exception>
     public static void Rmsnorm(in Tensor x, in Tensor weight, in Tensor y, in Tensor rstd, float epsilon)
     {
-        WantCount(x, DType.Float32, x.Count);
-        WantCount(weight, DType.Float32, x.Width);
-        Want(y, DType.Float32, x.Shape);
+        WantCount(x, x.DType, x.Count);
+        WantCount(weight, weight.DType, x.Width);
+        Want(y, y.DType, x.Shape);
         WantOptional(rstd, DType.Float32, x.Rows);
         NativeMethods.gb_rmsnorm(x.Device.Context, x.Pointer, weight.Pointer, y.Pointer, (float*)rstd.Pointer, x.Rows,
             x.Width, epsilon, (int)x.DType, (int)weight.DType, (int)y.DType).Check();
@@ -91,11 +91,11 @@ public static unsafe partial class Ops
     public static void RmsnormBackward(in Tensor dy, in Tensor x, in Tensor weight, in Tensor rstd, in Tensor dx,
         in Tensor dweight, bool accumulate = false)
     {
-        WantCount(x, DType.Float32, x.Count);
-        Want(dy, DType.Float32, x.Shape);
-        WantCount(weight, DType.Float32, x.Width);
+        WantCount(x, x.DType, x.Count);
+        Want(dy, dy.DType, x.Shape);
+        WantCount(weight, weight.DType, x.Width);
         WantCount(rstd, DType.Float32, x.Rows);
-        Want(dx, DType.Float32, x.Shape);
+        Want(dx, x.DType, x.Shape);
         WantOptional(dweight, DType.Float32, x.Width);
         NativeMethods.gb_rmsnorm_backward(x.Device.Context, dy.Pointer, x.Pointer, weight.Pointer, (float*)rstd.Pointer,
             dx.Pointer, (float*)dweight.Pointer, x.Rows, x.Width, accumulate ? 1 : 0, (int)x.DType, (int)weight.DType,
@@ -115,10 +115,10 @@ public static unsafe partial class Ops
     public static void Layernorm(in Tensor x, in Tensor weight, in Tensor bias, in Tensor y, in Tensor mean,
         in Tensor rstd, float epsilon)
     {
-        WantCount(x, DType.Float32, x.Count);
-        WantCount(weight, DType.Float32, x.Width);
-        WantOptional(bias, DType.Float32, x.Width);
-        Want(y, DType.Float32, x.Shape);
+        WantCount(x, x.DType, x.Count);
+        WantCount(weight, weight.DType, x.Width);
+        WantOptional(bias, weight.DType, x.Width);
+        Want(y, y.DType, x.Shape);
         WantOptional(mean, DType.Float32, x.Rows);
         WantOptional(rstd, DType.Float32, x.Rows);
         NativeMethods.gb_layernorm(x.Device.Context, x.Pointer, weight.Pointer, bias.Pointer, y.Pointer,
@@ -143,12 +143,12 @@ public static unsafe partial class Ops
     public static void LayernormBackward(in Tensor dy, in Tensor x, in Tensor weight, in Tensor mean, in Tensor rstd,
         in Tensor dx, in Tensor dweight, in Tensor dbias, bool accumulate = false)
     {
-        WantCount(x, DType.Float32, x.Count);
-        Want(dy, DType.Float32, x.Shape);
-        WantCount(weight, DType.Float32, x.Width);
+        WantCount(x, x.DType, x.Count);
+        Want(dy, dy.DType, x.Shape);
+        WantCount(weight, weight.DType, x.Width);
         WantCount(mean, DType.Float32, x.Rows);
         WantCount(rstd, DType.Float32, x.Rows);
-        Want(dx, DType.Float32, x.Shape);
+        Want(dx, x.DType, x.Shape);
         WantOptional(dweight, DType.Float32, x.Width);
         WantOptional(dbias, DType.Float32, x.Width);
         NativeMethods.gb_layernorm_backward(x.Device.Context, dy.Pointer, x.Pointer, weight.Pointer,
@@ -198,9 +198,9 @@ public static unsafe partial class Ops
     private static void WantRope(in Tensor x, in Tensor positions, in Tensor table, in Tensor y, long heads)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(heads);
-        WantRows(x, DType.Float32, positions.Count, x.Width / heads * heads);
+        WantRows(x, x.DType, positions.Count, x.Width / heads * heads);
         WantCount(positions, DType.Int32, positions.Count);
         WantCount(table, DType.Float32, table.Count);
-        WantRows(y, DType.Float32, x.Rows, x.Width);
+        WantRows(y, x.DType, x.Rows, x.Width);
     }
 }

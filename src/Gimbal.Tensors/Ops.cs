@@ -58,6 +58,16 @@ public static unsafe partial class Ops
         }
     }
 
+    /// <summary>(rows, width) elements; the rows may be strided.</summary>
+    private static void WantRows(in Tensor tensor, DType dtype, long rows, long width,
+        [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        if (tensor.IsEmpty || tensor.DType != dtype || tensor.Rows != rows || tensor.Width != width)
+        {
+            Refuse(tensor, $"{rows} rows of {width} elements of {dtype}", name);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Refuse(in Tensor tensor, string wanted, string name) =>
         throw new ArgumentException(
