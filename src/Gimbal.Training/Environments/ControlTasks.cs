@@ -23,7 +23,7 @@ public static class ControlTasks
         ArgumentNullException.ThrowIfNull(name);
         return Makers.TryGetValue(name, out Func<IEnvironment>? make)
             ? make()
-            : throw new InvalidConfigException("environment", $"no task '{name}'; there are {string.Join(", ", Names)}.",
+            : throw new InvalidConfigException("control.environment", $"no task '{name}'; there are {string.Join(", ", Names)}.",
                 Spelling.Nearest(name, Names));
     }
 }
