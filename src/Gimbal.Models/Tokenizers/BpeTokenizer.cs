@@ -1,0 +1,218 @@
+using System.Text.Json;
+
+namespace Gimbal.Models;
+
+/// <summary>
+/// Byte-pair encoding as a Hugging Face <c>tokenizer.json</c> describes it: byte-level (GPT-2, cl100k, Llama 3, Qwen) or
+/// sentencepiece's with byte fallback (Llama 2). Other formats are converted to that description first.
+/// </summary>
+public sealed class BpeTokenizer : Tokenizer
+{
+    private readonly byte[] _json;
+    private readonly byte[]? _config;
+    private readonly Func<string, string> _normalize;
+    private readonly PreTokenizer _preTokenizer;
+    private readonly BpeModel _model;
+    private readonly PostProcessor _postProcessor;
+    private readonly AddedTokens _addedRaw, _addedNormalized;
+    private readonly string?[] _names;
+    private readonly byte[]?[] _bytes;
+    private readonly HashSet<int> _special;
+
+    private BpeTokenizer(string path, byte[] json, string? folder)
+    {
+        _json = json;
+        TokenizerJson root = new(path, "", JsonFile.ParseObject(path, json));
+        _normalize = Normalizer.Parse(root.Object("normalizer"));
+        _preTokenizer = PreTokenizer.Parse(root.Object("pre_tokenizer"));
+        _model = BpeModel.Parse(root.Object("model") ?? throw root.Fault("has no 'model'."), _preTokenizer.ByteLevel);
+        _postProcessor = PostProcessor.Parse(root.Object("post_processor"));
+        List<AddedToken> added = ReadAdded(root);
+        VocabularySize = added.Select(token => token.Id + 1).Append(_model.Size).Max();
+        foreach (int id in _postProcessor.Prefix.Concat(_postProcessor.Suffix).Where(id => id < 0 || id >= VocabularySize))
+        {
+            throw root.Fault($"adds the id {id} to sequences, outside of the vocabulary of {VocabularySize}.");
+        }
+
+        _addedRaw = new AddedTokens(added.Where(token => !token.Normalized));
+        _addedNormalized = new AddedTokens(added.Where(token => token.Normalized)
+            .Select(token => token with { Content = _normalize(token.Content) }).Where(token => token.Content.Length > 0));
+        _special = [.. added.Where(token => token.Special).Select(token => token.Id)];
+
+        TokenText text = TokenText.Parse(root.Object("decoder"), _preTokenizer.ByteLevel, path);
+        LeadingSpaces = text.LeadingSpaces;
+        (_names, _bytes) = (new string[VocabularySize], new byte[VocabularySize][]);
+        foreach ((string token, int id) in _model.Vocabulary)
+        {
+            (_names[id], _bytes[id]) = (token, text.BytesOf(token, added: false));
+        }
+
+        foreach (AddedToken token in added)
+        {
+            (_names[token.Id], _bytes[token.Id]) = (token.Content, text.BytesOf(token.Content, added: true));
+        }
+
+        Dictionary<string, int> addedIds = added.ToDictionary(token => token.Content, token => token.Id);
+        SequenceTokens sequence = SequenceTokens.Find(folder,
+            token => addedIds.TryGetValue(token, out int id) ? id : _model.Find(token), added.Where(token => token.Special));
+        (BosId, EosId, PadId) = (sequence.Bos, sequence.Eos, sequence.Pad);
+        string? config = folder is null ? null : Path.Combine(folder, SequenceTokens.ConfigFileName);
+        _config = File.Exists(config) ? JsonFile.ReadBytes(config) : null;
+    }
+
+    /// <inheritdoc/>
+    public override int VocabularySize { get; }
+
+    /// <summary>Reads one <c>tokenizer.json</c>, without regard to the files beside it.</summary>
+    /// <exception cref="InvalidFileException">Missing, broken, or of a kind that is not supported.</exception>
+    public static BpeTokenizer FromJson(string path) => Parse(path, JsonFile.ReadBytes(path), folder: null);
+
+    /// <summary>Reads GPT-2's two files.</summary>
+    /// <param name="vocabulary">The <c>vocab.json</c>: an object from token to id.</param>
+    /// <param name="merges">The <c>merges.txt</c>: one merge a line, the first may be a <c>#version</c>.</param>
+    /// <exception cref="InvalidFileException">Missing, broken, or a merge's token is not in the vocabulary.</exception>
+    public static BpeTokenizer FromVocabularyAndMerges(string vocabulary, string merges) =>
+        Parse(vocabulary, BpeConversion.FromVocabularyAndMerges(vocabulary, merges), folder: null);
+
+    /// <summary>Reads tiktoken ranks: lines of <c>base64 rank</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="pattern">The expression that splits words; null: that of cl100k_base.</param>
+    /// <param name="specialTokens">Special tokens with their ids; null: those of cl100k_base.</param>
+    /// <exception cref="InvalidFileException">Missing or broken.</exception>
+    public static BpeTokenizer FromTiktoken(string path, string? pattern = null, IReadOnlyDictionary<string, int>? specialTokens = null) =>
+        Parse(path, BpeConversion.FromTiktoken(path, pattern ?? SplitPatterns.Cl100k, specialTokens ?? BpeConversion.Cl100kSpecialTokens), folder: null);
+
+    /// <summary>Writes <c>tokenizer.json</c>, as it was read, and <c>tokenizer_config.json</c>.</summary>
+    /// <param name="folder">An existing folder.</param>
+    public override void Save(string folder)
+    {
+        AtomicFile.Write(Path.Combine(folder, FileName), _json);
+        AtomicFile.Write(Path.Combine(folder, SequenceTokens.ConfigFileName), _config ?? MakeConfig());
+    }
+
+    internal static BpeTokenizer Parse(string path, byte[] json, string? folder)
+    {
+        try
+        {
+            return new BpeTokenizer(path, json, folder);
+        }
+        catch (InvalidOperationException e)
+        {
+            // What the JSON reader says of an escape like \ud800, which no text can hold.
+            throw new InvalidFileException(path, $"holds a text that is not Unicode: {e.Message}", innerException: e);
+        }
+    }
+
+    private protected override void EncodeTo(List<int> ids, string text, bool addSpecial, bool parseSpecial)
+    {
+        if (addSpecial)
+        {
+            ids.AddRange(_postProcessor.Prefix);
+        }
+
+        for (int start = 0; start < text.Length;)
+        {
+            AddedTokenMatch match = _addedRaw.Find(text, start, parseSpecial);
+            if (match.Start > start)
+            {
+                EncodeNormalized(ids, _normalize(text[start..match.Start]), start == 0, parseSpecial);
+            }
+
+            AddToken(ids, match.Token);
+            start = match.End;
+        }
+
+        if (addSpecial)
+        {
+            ids.AddRange(_postProcessor.Suffix);
+        }
+    }
+
+    internal override ReadOnlySpan<byte> BytesOf(int id) => _bytes[id];
+
+    internal override bool IsSpecial(int id) => _special.Contains(id);
+
+    internal override int LeadingSpaces { get; }
+
+    private void EncodeNormalized(List<int> ids, string text, bool first, bool parseSpecial)
+    {
+        for (int start = 0; start < text.Length;)
+        {
+            AddedTokenMatch match = _addedNormalized.Find(text, start, parseSpecial);
+            if (match.Start > start)
+            {
+                string stretch = start == 0 && match.Start == text.Length ? text : text[start..match.Start];
+                foreach (Piece piece in _preTokenizer.Split(stretch, first && start == 0))
+                {
+                    _model.Encode(piece.Span, ids);
+                }
+            }
+
+            AddToken(ids, match.Token);
+            start = match.End;
+        }
+    }
+
+    private static void AddToken(List<int> ids, AddedToken? token)
+    {
+        if (token is not null)
+        {
+            ids.Add(token.Id);
+        }
+    }
+
+    private List<AddedToken> ReadAdded(TokenizerJson root)
+    {
+        Dictionary<int, AddedToken> added = [];
+        foreach (TokenizerJson json in root.Objects("added_tokens"))
+        {
+            string content = json.Text("content") is { Length: > 0 } written ? written : throw json.Fault("has no 'content'.");
+            bool special = json.Flag("special", false);
+            AddedToken token = new(json.Integer("id"), content, special, json.Flag("normalized", !special), json.Flag("single_word", false),
+                json.Flag("lstrip", false), json.Flag("rstrip", false));
+            if (token.Id is < 0 or >= BpeModel.IdLimit || !added.TryAdd(token.Id, token))
+            {
+                throw json.Fault($"'{content}' has the id {token.Id}, which is impossible or given twice.");
+            }
+
+            if (_model.Find(content) is { } id && id != token.Id)
+            {
+                throw json.Fault($"'{content}' has the id {token.Id}, but {id} in the vocabulary.");
+            }
+        }
+
+        return added.Values.DistinctBy(token => token.Content).Count() == added.Count
+            ? [.. added.Values]
+            : throw root.Fault("has two added tokens that are written alike.");
+    }
+
+    private byte[] MakeConfig()
+    {
+        using MemoryStream buffer = new();
+        using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+        {
+            json.WriteStartObject();
+            WriteToken(json, "bos_token", BosId);
+            WriteToken(json, "eos_token", EosId);
+            WriteToken(json, "pad_token", PadId);
+            json.WriteBoolean("clean_up_tokenization_spaces", false);
+            json.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
+            json.WriteEndObject();
+        }
+
+        buffer.WriteByte((byte)'\n');
+        return buffer.ToArray();
+    }
+
+    private void WriteToken(Utf8JsonWriter json, string key, int? id)
+    {
+        if (id is { } value)
+        {
+            json.WriteString(key, _names[value]);
+        }
+        else
+        {
+            json.WriteNull(key);
+        }
+    }
+}

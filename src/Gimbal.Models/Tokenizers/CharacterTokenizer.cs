@@ -1,0 +1,163 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Gimbal.Models;
+
+/// <summary>
+/// One token per character of a fixed alphabet. Ids: the special tokens that exist, in the order pad, BOS, EOS, then the
+/// alphabet in its order. <see cref="Tokenizer.Encode"/> puts BOS in front; EOS is the trainer's business.
+/// </summary>
+/// <remarks>File: <c>{"type": "gimbal_character", "alphabet": "...", "pad": "...", "bos": "...", "eos": "..."}</c>.</remarks>
+public sealed class CharacterTokenizer : Tokenizer
+{
+    private const string FileType = "gimbal_character";
+
+    private readonly string _source;
+    private readonly string? _pad, _bos, _eos;
+    private readonly Dictionary<Rune, int> _ids = [];
+    private readonly List<byte[]> _bytes = [];
+    private readonly AddedTokens _specials;
+    private readonly int _specialCount;
+
+    /// <summary>A tokenizer of the given alphabet.</summary>
+    /// <param name="alphabet">Every character that may occur, each once.</param>
+    /// <param name="pad">How padding is written; null: there is none.</param>
+    /// <param name="bos">How the start of a sequence is written; null: there is none.</param>
+    /// <param name="eos">How the end of a sequence is written; null: there is none.</param>
+    /// <exception cref="GimbalException">The alphabet is empty or repeats a character, or two special tokens are written alike.</exception>
+    public CharacterTokenizer(string alphabet, string? pad = "<pad>", string? bos = "<bos>", string? eos = "<eos>")
+        : this("the character tokenizer", alphabet, pad, bos, eos)
+    {
+    }
+
+    private CharacterTokenizer(string source, string alphabet, string? pad, string? bos, string? eos)
+    {
+        ArgumentNullException.ThrowIfNull(alphabet);
+        (_source, Alphabet, _pad, _bos, _eos) = (source, alphabet, pad, bos, eos);
+        List<AddedToken> specials = [];
+        PadId = AddSpecial(specials, pad);
+        BosId = AddSpecial(specials, bos);
+        EosId = AddSpecial(specials, eos);
+        (_specials, _specialCount) = (new AddedTokens(specials), specials.Count);
+        foreach (Rune rune in alphabet.EnumerateRunes())
+        {
+            if (!_ids.TryAdd(rune, _bytes.Count))
+            {
+                throw new GimbalException($"{source}: the alphabet holds {UnicodeText.Describe(rune)} twice, expected every character once.");
+            }
+
+            _bytes.Add(Encoding.UTF8.GetBytes(rune.ToString()));
+        }
+
+        if (_ids.Count == 0)
+        {
+            throw new GimbalException($"{source}: the alphabet is empty, expected every character that may occur.");
+        }
+    }
+
+    /// <summary>The characters that have tokens.</summary>
+    public string Alphabet { get; }
+
+    /// <inheritdoc/>
+    public override int VocabularySize => _bytes.Count;
+
+    /// <inheritdoc/>
+    public override void Save(string folder)
+    {
+        using MemoryStream buffer = new();
+        // Alphabets are for people to read: no \u002B for a plus sign.
+        JsonWriterOptions options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (Utf8JsonWriter json = new(buffer, options))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", FileType);
+            json.WriteString("alphabet", Alphabet);
+            json.WriteString("pad", _pad);
+            json.WriteString("bos", _bos);
+            json.WriteString("eos", _eos);
+            json.WriteEndObject();
+        }
+
+        buffer.WriteByte((byte)'\n');
+        AtomicFile.Write(Path.Combine(folder, FileName), buffer.ToArray());
+    }
+
+    /// <summary>The tokenizer in the file, or null if the file holds one of another kind.</summary>
+    internal static CharacterTokenizer? TryParse(string path, byte[] utf8)
+    {
+        JsonElement root = JsonFile.ParseObject(path, utf8);
+        if (!root.TryGetProperty("type", out JsonElement type) || !type.ValueEquals(FileType))
+        {
+            return null;
+        }
+
+        string alphabet = Text("alphabet") ?? throw new InvalidFileException(path, "has no text 'alphabet'.");
+        try
+        {
+            return new CharacterTokenizer(path, alphabet, Text("pad"), Text("bos"), Text("eos"));
+        }
+        catch (GimbalException e)
+        {
+            throw new InvalidFileException(path, e.Message[(path.Length + 2)..], innerException: e);
+        }
+
+        string? Text(string key) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
+            : value.ValueKind == JsonValueKind.String ? value.GetString()
+            : throw new InvalidFileException(path, $"has {value.GetRawText()} for '{key}', expected a text.");
+    }
+
+    private protected override void EncodeTo(List<int> ids, string text, bool addSpecial, bool parseSpecial)
+    {
+        if (addSpecial && BosId is { } bos)
+        {
+            ids.Add(bos);
+        }
+
+        int start = 0;
+        while (start < text.Length)
+        {
+            AddedTokenMatch match = _specials.Find(text, start, parseSpecial);
+            EncodeCharacters(ids, text, start, match.Start);
+            if (match.Token is { } token)
+            {
+                ids.Add(token.Id);
+            }
+
+            start = match.End;
+        }
+    }
+
+    internal override ReadOnlySpan<byte> BytesOf(int id) => _bytes[id];
+
+    internal override bool IsSpecial(int id) => id < _specialCount;
+
+    private void EncodeCharacters(List<int> ids, string text, int start, int end)
+    {
+        int position = start;
+        foreach (Rune rune in text.AsSpan(start, end - start).EnumerateRunes())
+        {
+            ids.Add(_ids.TryGetValue(rune, out int id) ? id : throw new GimbalException(
+                $"{_source}: the alphabet lacks {UnicodeText.Describe(rune)}, at position {position} of the text. " +
+                "Add it to the alphabet or take it out of the data."));
+            position += rune.Utf16SequenceLength;
+        }
+    }
+
+    private int? AddSpecial(List<AddedToken> specials, string? written)
+    {
+        if (written is null)
+        {
+            return null;
+        }
+
+        if (written.Length == 0 || specials.Exists(token => token.Content == written))
+        {
+            throw new GimbalException($"{_source}: the special token '{written}' is empty or stands for two things.");
+        }
+
+        specials.Add(new AddedToken(_bytes.Count, written, Special: true));
+        _bytes.Add(Encoding.UTF8.GetBytes(written));
+        return _bytes.Count - 1;
+    }
+}
