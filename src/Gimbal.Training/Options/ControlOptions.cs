@@ -6,8 +6,8 @@ namespace Gimbal.Training;
 [OptionGroup("control")]
 public sealed record ControlOptions : TrainerOptions
 {
-    /// <summary>Task: Pendulum-v1, CartPole-v1 or MountainCarContinuous-v0.</summary>
-    [Description("Task: Pendulum-v1, CartPole-v1 or MountainCarContinuous-v0.")]
+    /// <summary>Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.</summary>
+    [Description("Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.")]
     public string Environment { get; init; } = "Pendulum-v1";
 
     /// <summary>Environments stepped side by side.</summary>
@@ -79,8 +79,7 @@ public sealed record ControlOptions : TrainerOptions
     public int[] HiddenSizes { get; init; } = [64, 64];
 
     /// <summary>Names that <see cref="Environment"/> may have; a library user passes a factory instead.</summary>
-    public static IReadOnlyList<string> EnvironmentNames { get; } =
-        ["Pendulum-v1", "CartPole-v1", "MountainCarContinuous-v0"];
+    public static IReadOnlyList<string> EnvironmentNames => ControlTasks.Names;
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>

@@ -61,12 +61,12 @@ public static partial class Reward
         return Create(sample => regex.IsMatch(sample.Completion) ? 1f : 0f, "regex");
     }
 
-    /// <summary>-|n - target| / scale, where n counts the tokens of the completion, its end token included.</summary>
-    public static IReward Length(int target, float scale = 1f)
+    /// <summary>max(0, 1 - |n - target| / scale), where n counts the tokens of the completion, its end token included.</summary>
+    public static IReward Length(int target, float scale)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(target);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(scale);
-        return Create(sample => -Math.Abs(sample.CompletionIds.Length - target) / scale, "length");
+        return Create(sample => Math.Max(0f, 1f - Math.Abs(sample.CompletionIds.Length - target) / scale), "length");
     }
 
     /// <summary>
@@ -77,6 +77,25 @@ public static partial class Reward
     /// <param name="path">Tab-separated lines: word, mean valence, anything further.</param>
     /// <exception cref="InvalidFileException">The file cannot be read, or a line is not of that form.</exception>
     public static IReward Lexicon(string path) => LexiconReward.Load(path);
+
+    /// <summary>The reward that options describe, clipped if they say so; the scale of a length target is the target.</summary>
+    /// <exception cref="InvalidConfigException">The kind is <see cref="RewardKind.Model"/>, which needs a model, or a value is missing.</exception>
+    /// <exception cref="InvalidFileException">The lexicon cannot be used.</exception>
+    public static IReward FromOptions(RewardFunctionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        IReward reward = options.Kind switch
+        {
+            RewardKind.Exact => Exact(options.Column),
+            RewardKind.Numeric => Numeric(options.Column),
+            RewardKind.Regex => Regex(options.Pattern!),
+            RewardKind.Length => Length(options.Target, options.Target),
+            RewardKind.Lexicon => Lexicon(options.Lexicon!),
+            _ => throw new InvalidConfigException("reward.kind", $"'{options.Kind}' is not a reward computed from text."),
+        };
+        return options.Clip > 0 ? new ClippedReward(reward, options.Clip) : reward;
+    }
 
     /// <summary>sum_i weight_i * reward_i. A part that leaves a sample out adds nothing; a sample that every part leaves out is left out.</summary>
     public static WeightedReward Sum(params ReadOnlySpan<(float Weight, IReward Reward)> parts) => new(parts);

@@ -3,8 +3,6 @@ namespace Gimbal.Training;
 /// <summary>One prompt with one sampled completion, as a reward sees it.</summary>
 public sealed class Sample
 {
-    private static readonly IReadOnlyDictionary<string, string> NoColumns = new Dictionary<string, string>();
-
     /// <summary>Text of the prompt.</summary>
     public required string Prompt { get; init; }
 
@@ -20,19 +18,19 @@ public sealed class Sample
     /// <summary>Whether the completion closed with an end token, rather than at the length limit.</summary>
     public bool Ended { get; init; } = true;
 
-    /// <summary>Further columns of the prompt's row: strings as they are, other values as JSON text.</summary>
-    public IReadOnlyDictionary<string, string> Columns { get; init; } = NoColumns;
+    /// <summary>Further columns of the prompt's row: strings as they are, other values as JSON text. Null where it has none.</summary>
+    public IReadOnlyDictionary<string, string>? Columns { get; init; }
 
     /// <summary>Value of a further column of the prompt's row.</summary>
     /// <exception cref="GimbalException">The row has no such column; the message lists those it has.</exception>
     public string Column(string name)
     {
-        if (Columns.TryGetValue(name, out string? value))
+        if (Columns is not null && Columns.TryGetValue(name, out string? value))
         {
             return value;
         }
 
-        string known = Columns.Count == 0
+        string known = Columns is null or { Count: 0 }
             ? "the row has no further columns"
             : $"the row has {string.Join(", ", Columns.Keys.Order(StringComparer.Ordinal).Select(key => $"'{key}'"))}";
         throw new GimbalException($"no column '{name}': {known}. Add the column to the prompts or correct its name in the reward.");

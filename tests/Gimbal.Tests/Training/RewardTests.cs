@@ -106,8 +106,9 @@ public sealed class RewardTests
     public async Task LengthCountsTokensOfTheCompletion()
     {
         Sample sample = new() { Prompt = "", Completion = "anything", CompletionIds = new int[7] };
-        Assert.Equal([-0.75f], await Score(Reward.Length(10, 4f), sample));
-        Assert.Equal([-0.25f], await Score(Reward.Length(6, 4f), sample));
+        Assert.Equal([0.25f], await Score(Reward.Length(10, 4f), sample));
+        Assert.Equal([0.75f], await Score(Reward.Length(6, 4f), sample));
+        Assert.Equal([1f, 0f], await Score(Reward.Sum((1f, Reward.Length(7, 4f))), sample, Make("no ids")));
     }
 
     [Fact]
@@ -168,6 +169,31 @@ public sealed class RewardTests
             float?[] scores = await Score(reward, Make(one.GetProperty("text").GetString()!));
             Assert.Equal((float)one.GetProperty("reward").GetDouble(), scores[0]!.Value, 1e-7f);
         }
+    }
+
+    [Fact]
+    public async Task OptionsChooseTheReward()
+    {
+        using TemporaryFile lexicon = new("good\t2\n");
+        Sample sample = new() { Prompt = "", Completion = "good 7", CompletionIds = new int[3], Columns = new Dictionary<string, string> { ["n"] = "7" } };
+        async Task<float?> ScoreBy(RewardFunctionOptions options) => (await Score(Reward.FromOptions(options), sample))[0];
+        Assert.Equal(0f, await ScoreBy(new() { Kind = RewardKind.Exact, Column = "n" }));
+        Assert.Equal(1f, await ScoreBy(new() { Kind = RewardKind.Numeric, Column = "n" }));
+        Assert.Equal(1f, await ScoreBy(new() { Kind = RewardKind.Regex, Pattern = "^good" }));
+        Assert.Equal(0.75f, await ScoreBy(new() { Kind = RewardKind.Length, Target = 4 }));
+        Assert.Equal(0.125f, await ScoreBy(new() { Kind = RewardKind.Length, Target = 4, Clip = 0.125f }));
+        Assert.Equal((float)Squash(2), await ScoreBy(new() { Kind = RewardKind.Lexicon, Lexicon = lexicon.Path }));
+        InvalidConfigException error = await Assert.ThrowsAsync<InvalidConfigException>(
+            () => ScoreBy(new() { Kind = RewardKind.Model, Model = Path.GetTempPath() }));
+        Assert.Equal("reward.kind", error.Key);
+    }
+
+    [Fact]
+    public async Task SampleWithoutColumnsSaysSo()
+    {
+        GimbalException error = await Assert.ThrowsAsync<GimbalException>(
+            () => Score(Reward.Exact("answer"), new Sample { Prompt = "p", Completion = "c" }));
+        Assert.Contains("the row has no further columns", error.Message, StringComparison.Ordinal);
     }
 
     private static double Squash(double sum) => sum / Math.Sqrt(sum * sum + 15);
