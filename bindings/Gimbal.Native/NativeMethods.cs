@@ -135,4 +135,29 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int gb_scale(ContextHandle context, float* x, long count, float factor);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_matmul(ContextHandle context, void* a, void* b, void* bias, void* c, long m, long n,
+        long k, long lda, long ldb, long ldc, int transA, int transB, int accumulate, int aDtype, int bDtype, int cDtype);
+
+    [LibraryImport(Library)]
+    internal static partial long gb_packed_bytes(long n, long k, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_packed_create(ContextHandle context, long n, long k, int dtype, out PackedHandle packed);
+
+    [LibraryImport(Library)]
+    internal static partial void gb_packed_destroy(nint packed);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_packed_update(ContextHandle context, PackedHandle packed, void* b, long ldb, int transB,
+        int bDtype, ulong version);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_matmul_packed(ContextHandle context, void* a, PackedHandle packed, void* bias, void* c,
+        long m, long lda, long ldc, int accumulate, int aDtype, int cDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_sum_rows(ContextHandle context, void* x, float* y, long rows, long width, long xStride,
+        int accumulate, int dtype);
 }

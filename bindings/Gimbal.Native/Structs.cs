@@ -50,3 +50,25 @@ internal struct StepState
     public float GradientNorm;
     public int Reserved;
 }
+
+/// <summary><c>gb_attention_shape</c>.</summary>
+internal struct AttentionShape
+{
+    public int StructSize;
+    public int DType;
+    public int KvDType;
+    public int PageSize;
+    public long Sequences;
+    public long Tokens;
+    public long QHeads;
+    public long KvHeads;
+    public long HeadDim;
+    public long QStride;
+    public long KvStride;
+    public long YStride;
+    public long KvRows;
+    public long MaxPages;
+    public long MaxLength;
+    public float Scale;
+    public float Reserved;
+}
