@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gimbal.Models;
 
 namespace Gimbal.Training;
 
@@ -54,17 +55,11 @@ public sealed class SumsTask
         Reward = Training.Reward.Create(sample => sample.Ended && Verify(sample.Prompt, sample.Completion) ? 1f : 0f, "sums");
     }
 
-    /// <summary>The characters of the task; their token ids are their places, then follow <see cref="EndId"/> and <see cref="PadId"/>.</summary>
+    /// <summary>The characters of problems and answers.</summary>
     public static string Alphabet => "0123456789+=";
 
-    /// <summary>Id of the end token.</summary>
-    public static int EndId => Alphabet.Length;
-
-    /// <summary>Id of the pad token.</summary>
-    public static int PadId => Alphabet.Length + 1;
-
-    /// <summary>Number of token ids, 14.</summary>
-    public static int VocabularySize => Alphabet.Length + 2;
+    /// <summary>The tokenizer of the task: pad, end, then the <see cref="Alphabet"/>; 14 tokens.</summary>
+    public static CharacterTokenizer CreateTokenizer() => new(Alphabet, bos: null);
 
     /// <summary>Problems to train on, about 8,300, with column <c>answer</c>.</summary>
     public PromptDataset Train { get; }

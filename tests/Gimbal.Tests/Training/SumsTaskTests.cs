@@ -1,3 +1,4 @@
+using Gimbal.Models;
 using Gimbal.Training;
 
 namespace Gimbal.Tests.Training;
@@ -125,11 +126,16 @@ public sealed class SumsTaskTests
     }
 
     [Fact]
-    public void VocabularyHasFourteenTokens()
+    public void TokenizerHasFourteenTokensAndReadsEveryProblem()
     {
-        Assert.Equal(14, SumsTask.VocabularySize);
-        Assert.Equal((12, 13), (SumsTask.EndId, SumsTask.PadId));
-        Assert.All(Task0.Train.SelectMany(row => row.Prompt), character => Assert.Contains(character, SumsTask.Alphabet));
+        CharacterTokenizer tokenizer = SumsTask.CreateTokenizer();
+        Assert.Equal(14, tokenizer.VocabularySize);
+        Assert.NotEqual(tokenizer.EosId, tokenizer.PadId);
+        Assert.All(Task0.Train, row =>
+        {
+            Assert.Equal(6, tokenizer.Encode(row.Prompt).Length);
+            Assert.Equal(row.Prompt, tokenizer.Decode(tokenizer.Encode(row.Prompt)));
+        });
     }
 
     private static (int, int) Pair(PromptExample row)
