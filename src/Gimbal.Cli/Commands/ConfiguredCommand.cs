@@ -11,23 +11,23 @@ namespace Gimbal.Cli.Commands;
 /// </summary>
 internal abstract class ConfiguredCommand : Command
 {
-    private readonly Option<FileInfo?> _config = new("--config") { Description = "YAML file of configuration keys.", HelpName = "file.yaml" };
-    private readonly Option<string[]> _set = new("--set") { Description = "Sets one configuration key; may be repeated.", HelpName = "a.b=c" };
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "Seed of every random draw (key: seed)." };
-    private readonly Option<string?> _device = new("--device") { Description = "cpu or cuda:N (key: device)." };
-    private readonly Option<int?> _threads = new("--threads") { Description = "Threads of the cpu device (key: threads)." };
-    private readonly Option<string?> _out = new("--out") { Description = "Run folder, new or empty (key: output)." };
-    private readonly Option<DirectoryInfo?> _resume = new("--resume") { Description = "Continues the run in this folder from its last checkpoint.", HelpName = "RUN" };
-    private readonly Option<bool> _json = new("--json") { Description = "Standard output carries the summary alone; all else goes to standard error." };
-    private readonly Option<bool> _quick = new("--quick") { Description = "Small settings, at most 5 GFLOP in all: for tests and slow devices." };
-    private readonly List<(Option<string?> Flag, string Key)> _shortcuts = [];
+    private readonly Option<FileInfo?> configFlag = new("--config") { Description = "YAML file of configuration keys.", HelpName = "file.yaml" };
+    private readonly Option<string[]> setFlag = new("--set") { Description = "Sets one configuration key; may be repeated.", HelpName = "a.b=c" };
+    private readonly Option<ulong?> seedFlag = new("--seed") { Description = "Seed of every random draw (key: seed)." };
+    private readonly Option<string?> deviceFlag = new("--device") { Description = "cpu or cuda:N (key: device)." };
+    private readonly Option<int?> threadsFlag = new("--threads") { Description = "Threads of the cpu device (key: threads)." };
+    private readonly Option<string?> outFlag = new("--out") { Description = "Run folder, new or empty (key: output)." };
+    private readonly Option<DirectoryInfo?> resumeFlag = new("--resume") { Description = "Continues the run in this folder from its last checkpoint.", HelpName = "RUN" };
+    private readonly Option<bool> jsonFlag = new("--json") { Description = "Standard output carries the summary alone; all else goes to standard error." };
+    private readonly Option<bool> quickFlag = new("--quick") { Description = "Small settings, at most 5 GFLOP in all: for tests and slow devices." };
+    private readonly List<(Option<string?> Flag, string Key)> shortcuts = [];
 
     protected ConfiguredCommand(string name, string description, bool canResume = true) : base(name, description)
     {
-        foreach (Option option in (Option[])[_config, _set, _seed, _device, _threads, _out, _json, _quick])
+        foreach (Option option in (Option[])[configFlag, setFlag, seedFlag, deviceFlag, threadsFlag, outFlag, jsonFlag, quickFlag])
             Options.Add(option);
         if (canResume)
-            Options.Add(_resume);
+            Options.Add(resumeFlag);
         SetAction(InvokeAsync);
     }
 
@@ -43,36 +43,36 @@ internal abstract class ConfiguredCommand : Command
     protected void AddShortcut(string flag, string key, string description)
     {
         Option<string?> option = new(flag) { Description = $"{description} (key: {key})." };
-        _shortcuts.Add((option, key));
+        shortcuts.Add((option, key));
         Options.Add(option);
     }
 
     private async Task<int> InvokeAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        OptionLayers layers = CreateLayers(parsed.GetValue(_quick));
-        DirectoryInfo? resume = parsed.GetValue(_resume);
-        if (resume is not null)
+        OptionLayers layers = CreateLayers(parsed.GetValue(quickFlag));
+        DirectoryInfo? resumed = parsed.GetValue(resumeFlag);
+        if (resumed is not null)
         {
-            RunHeader header = RunFolder.ReadHeader(resume.FullName);
+            RunHeader header = RunFolder.ReadHeader(resumed.FullName);
             if (header.Command != Name)
-                throw new InvalidConfigException("--resume", $"{resume} is a run of '{header.Command}', not of '{Name}'.", header.Command);
-            YamlFile.Apply(layers, Path.Combine(resume.FullName, "run.yaml"));
-            layers.Set("output", resume.FullName, "--resume");
+                throw new InvalidConfigException("--resume", $"{resumed} is a run of '{header.Command}', not of '{Name}'.", header.Command);
+            YamlFile.Apply(layers, Path.Combine(resumed.FullName, "run.yaml"));
+            layers.Set("output", resumed.FullName, "--resume");
         }
 
-        if (parsed.GetValue(_config) is { } config)
-            YamlFile.Apply(layers, config.ToString());
-        foreach (string assignment in parsed.GetValue(_set) ?? [])
+        if (parsed.GetValue(configFlag) is { } file)
+            YamlFile.Apply(layers, file.ToString());
+        foreach (string assignment in parsed.GetValue(setFlag) ?? [])
             layers.Set(assignment);
-        SetFrom(layers, "seed", parsed.GetValue(_seed)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--seed");
-        SetFrom(layers, "device", parsed.GetValue(_device), "--device");
-        SetFrom(layers, "threads", parsed.GetValue(_threads)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--threads");
-        SetFrom(layers, "output", parsed.GetValue(_out), "--out");
-        foreach ((Option<string?> flag, string key) in _shortcuts)
+        SetFrom(layers, "seed", parsed.GetValue(seedFlag)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--seed");
+        SetFrom(layers, "device", parsed.GetValue(deviceFlag), "--device");
+        SetFrom(layers, "threads", parsed.GetValue(threadsFlag)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--threads");
+        SetFrom(layers, "output", parsed.GetValue(outFlag), "--out");
+        foreach ((Option<string?> flag, string key) in shortcuts)
             SetFrom(layers, key, parsed.GetValue(flag), flag.Name);
 
-        using Output output = new(parsed.GetValue(_json));
-        CommandContext context = new(Name, layers, output, resume is not null, parsed.GetValue(_quick));
+        using Output console = new(parsed.GetValue(jsonFlag));
+        CommandContext context = new(Name, layers, console, resumed is not null, parsed.GetValue(quickFlag));
         return await RunAsync(context, cancellationToken).ConfigureAwait(false);
     }
 

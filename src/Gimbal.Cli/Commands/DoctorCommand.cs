@@ -1,40 +1,63 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using Gimbal.Tensors;
 
 namespace Gimbal.Cli.Commands;
 
 /// <summary><c>gimbal doctor</c>: what was found of devices, instruction sets and libraries, and what is wrong.</summary>
 internal static class DoctorCommand
 {
+    /// <summary>Variables that change what the engine does; one that is set is worth knowing about.</summary>
+    private static readonly string[] Variables =
+        ["GIMBAL_NATIVE_PATH", "GIMBAL_CPU_ISA", "GIMBAL_THREADS", "GIMBAL_SYNC", "GIMBAL_CUDA_DRIVER", "GIMBAL_DEBUG"];
+
     public static Command Create()
     {
         Command command = new("doctor", "Says what devices, instruction sets and libraries it found, and what is wrong.");
-        command.SetAction(_ => Run());
+        command.SetAction(parsed => Run(parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static int Run()
+    private static int Run(TextWriter output)
     {
-        Line("gimbal", typeof(DoctorCommand).Assembly.GetName().Version?.ToString(3) ?? "unknown");
-        Line("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}");
-        Line("runtime", RuntimeInformation.FrameworkDescription);
-        Line("processors", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
-        Line("memory", $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 20)} MiB available to the process");
-        Line("instructions", Instructions());
-        return ExitCode.Success;
+        List<string> faults = [];
+        Line(output, "gimbal", typeof(DoctorCommand).Assembly.GetName().Version?.ToString(3) ?? "unknown");
+        Line(output, "system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}");
+        Line(output, "runtime", $"{RuntimeInformation.FrameworkDescription}, {Environment.ProcessorCount} processors");
+        foreach (string variable in Variables)
+        {
+            if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value)
+                Line(output, variable, value);
+        }
+
+        Describe(output, "cpu", faults);
+        Describe(output, "cuda:0", faults);
+        foreach (string fault in faults)
+            Line(output, "wrong", fault);
+        Line(output, "verdict", faults.Count == 0 ? "ready" : "not ready");
+        return faults.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private static string Instructions()
+    /// <summary>Opens a device and says what it is. A machine without a GPU is no fault; one without the cpu device is.</summary>
+    private static void Describe(TextWriter output, string name, List<string> faults)
     {
-        List<string> found = [];
-        if (Avx2.IsSupported && Fma.IsSupported)
-            found.Add("AVX2 with FMA (x86-64-v3)");
-        if (Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported)
-            found.Add("AVX-512 (x86-64-v4)");
-        return found.Count > 0 ? string.Join(", ", found) : "neither AVX2 nor AVX-512: the portable kernels serve, slowly";
+        try
+        {
+            using Device device = Device.Open(name);
+            Line(output, name, string.Create(CultureInfo.InvariantCulture,
+                $"{device.Processor}, {device.InstructionSet}, {device.Threads} threads, {device.MemoryBytes / (1L << 20)} MiB"));
+            if (device.InstructionSet == "portable" && RuntimeInformation.ProcessArchitecture == Architecture.X64)
+                Line(output, "note", "no AVX2: the portable kernels serve, with the same bits, slowly");
+        }
+        catch (Exception exception) when (exception is GimbalException or DllNotFoundException or TypeInitializationException or BadImageFormatException)
+        {
+            string reason = (exception as TypeInitializationException)?.InnerException?.Message ?? exception.Message;
+            Line(output, name, $"not to be had: {reason}");
+            if (name == "cpu")
+                faults.Add("the native engine does not load; build it with build.sh build, or point GIMBAL_NATIVE_PATH at it");
+        }
     }
 
-    private static void Line(string name, string value) => Console.WriteLine($"{name,-14} {value}");
+    private static void Line(TextWriter output, string name, string value) => output.WriteLine($"{name,-18} {value}");
 }

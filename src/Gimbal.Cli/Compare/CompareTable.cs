@@ -28,7 +28,7 @@ internal static class CompareTable
         Whole((long)method.TokensPerSecond),
         Invariant($"{method.Seconds:0.0}"),
         Bytes(method.PeakBytes),
-        method.ComparedTokens == 0 ? "-" : Invariant($"{method.MismatchBits} bits / {Whole(method.ComparedTokens)}"),
+        method.ComparedTokens == 0 ? "-" : Invariant($"{method.MismatchBits} bits of {Whole(method.ComparedTokens)}"),
         method.Needs,
     ];
 

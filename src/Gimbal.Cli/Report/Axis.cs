@@ -5,7 +5,7 @@ namespace Gimbal.Cli.Report;
 /// <summary>A linear axis with ticks at round numbers (steps of 1, 2 or 5 times a power of ten).</summary>
 internal sealed class Axis
 {
-    private readonly double _step;
+    private readonly double step;
 
     /// <summary>An axis that holds every finite value.</summary>
     /// <param name="values">What it must hold.</param>
@@ -33,8 +33,8 @@ internal sealed class Axis
         double raw = span / Math.Max(1, ticks);
         double power = Math.Pow(10, Math.Floor(Math.Log10(raw)));
         double lead = raw / power;
-        _step = power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
-        (Low, High) = isTight ? (least, most) : (Math.Floor((least / _step) + 1e-9) * _step, Math.Ceiling((most / _step) - 1e-9) * _step);
+        step = power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
+        (Low, High) = isTight ? (least, most) : (Math.Floor((least / step) + 1e-9) * step, Math.Ceiling((most / step) - 1e-9) * step);
     }
 
     public double Low { get; }
@@ -46,8 +46,8 @@ internal sealed class Axis
     {
         get
         {
-            for (long i = (long)Math.Ceiling((Low / _step) - 1e-9); i * _step <= High + (1e-9 * _step); i++)
-                yield return i * _step;
+            for (long i = (long)Math.Ceiling((Low / step) - 1e-9); i * step <= High + (1e-9 * step); i++)
+                yield return i * step;
         }
     }
 
@@ -60,12 +60,12 @@ internal sealed class Axis
         double size = Math.Max(Math.Abs(Low), Math.Abs(High));
         if (size >= 10_000)
             return Short(tick);
-        if (Math.Abs(tick) < _step / 2)
+        if (Math.Abs(tick) < step / 2)
             tick = 0;
-        int decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(_step) - 1e-9), 0, 9);
+        int decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(step) - 1e-9), 0, 9);
         if (decimals <= 4)
             return tick.ToString("F" + decimals, CultureInfo.InvariantCulture);
-        int digits = Math.Clamp((int)Math.Ceiling(Math.Log10(size / _step)), 1, 9);
+        int digits = Math.Clamp((int)Math.Ceiling(Math.Log10(size / step)), 1, 9);
         return tick == 0 ? "0" : tick.ToString($"0.{new string('#', digits)}e0", CultureInfo.InvariantCulture);
     }
 

@@ -55,7 +55,7 @@ internal static class CompareReport
     {
         if (column == 0)
             return $"<td class=\"text\"><i class=\"key k-{method.Name}\"></i>{Html.Escape(text)}<small>{Html.Escape(method.Needs)}</small></td>";
-        foreach (string where in (string[])[" [", " to ", " bits /"])
+        foreach (string where in (string[])[" [", " to ", " of "])
         {
             int at = text.IndexOf(where, StringComparison.Ordinal);
             if (at > 0)

@@ -18,7 +18,7 @@ internal static class ReportStyle
         }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-        header, main { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
+        header, main { max-width: 1140px; margin: 0 auto; padding: 0 24px; }
         header { padding-top: 36px; }
         .brand { display: flex; align-items: center; gap: 9px; margin: 0 0 22px; font-weight: 600; letter-spacing: .02em; color: var(--soft); }
         .mark { width: 24px; height: 24px; fill: none; stroke: var(--grpo); stroke-width: 1.8; }
@@ -73,8 +73,8 @@ internal static class ReportStyle
         td { text-align: right; white-space: nowrap; }
         th.text, td.text { text-align: left; }
         td small { display: block; color: var(--soft); font-size: .78rem; }
-        table.dense { font-size: .84rem; } .dense th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
-        .dense th, .dense td { padding: 9px 8px; } .dense td.text { white-space: normal; min-width: 10.5rem; }
+        table.dense { font-size: .82rem; } .dense th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
+        .dense th, .dense td { padding: 9px 7px; } .dense td.text { white-space: normal; min-width: 10.5rem; }
         .dense td.text small { padding-left: 18px; }
         td.prompt { text-align: left; font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; white-space: pre-wrap; }
         td.answer { text-align: left; font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; white-space: pre-wrap; min-width: 5.5rem; }

@@ -6,8 +6,8 @@ namespace Gimbal.Cli.Report;
 /// <summary>What <c>metrics.jsonl</c> holds, by metric.</summary>
 internal sealed class RunMetrics
 {
-    private readonly List<double> _steps = [];
-    private readonly Dictionary<string, double[]> _values = [];
+    private readonly List<double> steps = [];
+    private readonly Dictionary<string, double[]> values = [];
 
     /// <summary>Reads a file; a missing one gives no metrics.</summary>
     /// <exception cref="InvalidFileException">A line is no JSON object with a step.</exception>
@@ -34,28 +34,28 @@ internal sealed class RunMetrics
     }
 
     /// <summary>Steps, in the file's order.</summary>
-    public IReadOnlyList<double> Steps => _steps;
+    public IReadOnlyList<double> Steps => steps;
 
     /// <summary>Names found, in order of appearance.</summary>
-    public IEnumerable<string> Names => _values.Keys;
+    public IEnumerable<string> Names => values.Keys;
 
     /// <summary>A metric per step, NaN where a step lacks it; null if no step has it.</summary>
-    public IReadOnlyList<double>? Find(string name) => _values.GetValueOrDefault(name);
+    public IReadOnlyList<double>? Find(string name) => values.GetValueOrDefault(name);
 
     private void Add(JsonElement line, int index, int count)
     {
-        _steps.Add(line.GetProperty("step").GetDouble());
+        steps.Add(line.GetProperty("step").GetDouble());
         foreach (JsonProperty property in line.EnumerateObject())
         {
             if (property.Name == "step")
                 continue;
-            if (!_values.TryGetValue(property.Name, out double[]? values))
+            if (!values.TryGetValue(property.Name, out double[]? found))
             {
-                _values[property.Name] = values = new double[count];
-                Array.Fill(values, double.NaN);
+                values[property.Name] = found = new double[count];
+                Array.Fill(found, double.NaN);
             }
 
-            values[index] = property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetDouble()
+            found[index] = property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetDouble()
                 : double.Parse(property.Value.GetString()!, CultureInfo.InvariantCulture);
         }
     }

@@ -58,28 +58,28 @@ internal static class TrainingDisplay
 
     private sealed class Lines(TextWriter writer, string name, int logEvery) : IProgress<TrainingProgress>
     {
-        private readonly Stopwatch _elapsed = Stopwatch.StartNew();
+        private readonly Stopwatch elapsed = Stopwatch.StartNew();
 
         public void Report(TrainingProgress value)
         {
             if (value.Step % logEvery == 0 || value.Step == 1 || value.Step == value.MaxSteps)
                 writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{Describe(name, value)}  {_elapsed.Elapsed.TotalSeconds:0.0} s"));
+                    $"{Describe(name, value)}  {elapsed.Elapsed.TotalSeconds:0.0} s"));
         }
     }
 
     private sealed class Bar(ProgressTask task, string name) : IProgress<TrainingProgress>
     {
-        private readonly Stopwatch _sinceShown = Stopwatch.StartNew();
+        private readonly Stopwatch sinceShown = Stopwatch.StartNew();
 
         public void Report(TrainingProgress value)
         {
             task.MaxValue = value.MaxSteps;
             task.Value = value.Step;
-            if (_sinceShown.ElapsedMilliseconds > 200 || value.Step == value.MaxSteps)
+            if (sinceShown.ElapsedMilliseconds > 200 || value.Step == value.MaxSteps)
             {
                 task.Description = Markup.Escape(Describe(name, value));
-                _sinceShown.Restart();
+                sinceShown.Restart();
             }
         }
     }

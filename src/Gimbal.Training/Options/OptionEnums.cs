@@ -80,7 +80,7 @@ public enum RewardKind
     /// <summary>1 at the target length, falling linearly to 0.</summary>
     Length,
 
-    /// <summary>Sum of the lexicon's scores over the distinct words.</summary>
+    /// <summary>Sentiment by a lexicon, each distinct word counted once.</summary>
     Lexicon,
 
     /// <summary>Score of a reward model.</summary>

@@ -6,12 +6,12 @@ namespace Gimbal.Training;
 /// <summary>One key of a configuration: its name, meaning and type, and the value it has in its record's JSON.</summary>
 public sealed class OptionKey
 {
-    private readonly JsonObject _record;
-    private readonly string _property;
+    private readonly JsonObject record;
+    private readonly string property;
 
     internal OptionKey(string name, string meaning, Type type, JsonObject record, string property, string canonicalName)
     {
-        (Name, Meaning, CanonicalName, _record, _property) = (name, meaning, canonicalName, record, property);
+        (Name, Meaning, CanonicalName, this.record, this.property) = (name, meaning, canonicalName, record, property);
         Type = Nullable.GetUnderlyingType(type) ?? type;
         Default = Text;
     }
@@ -26,7 +26,7 @@ public sealed class OptionKey
     public string Default { get; }
 
     /// <summary>Its value now, as text; empty if there is none.</summary>
-    public string Text => Show(_record[_property]);
+    public string Text => Show(record[property]);
 
     /// <summary>The name it has outside a command of several trainers; what errors of <c>Validate</c> call it.</summary>
     internal string CanonicalName { get; }
@@ -55,7 +55,7 @@ public sealed class OptionKey
     /// <param name="source">Where it stood, for the error.</param>
     /// <exception cref="InvalidConfigException">The text is no value of the key's type.</exception>
     internal void Set(string? text, string source) =>
-        _record[_property] = Parse(text, out JsonNode? value) ? value
+        record[property] = Parse(text, out JsonNode? value) ? value
             : throw new InvalidConfigException(Name, $"'{text}' is not {Wanted} ({source}).",
                 Type.IsEnum && text is not null ? Spelling.Nearest(text, EnumNames) : null);
 

@@ -15,11 +15,11 @@ public sealed class OptionLayers
     private static readonly string[] GroupOrder =
         ["model", "train", "eval", "output", "seed", "device", "threads", "reward", "sampling", "optimizer"];
 
-    private readonly List<(Type Type, string? Prefix, JsonObject Json)> _records = [];
-    private readonly List<OptionKey> _keys = [];
+    private readonly List<(Type Type, string? Prefix, JsonObject Json)> records = [];
+    private readonly List<OptionKey> keys = [];
 
     /// <summary>All keys, in the order of groups in which help and <c>run.yaml</c> show them.</summary>
-    public IReadOnlyList<OptionKey> Keys => [.. _keys.OrderBy(key => Rank(GroupOf(key)))];
+    public IReadOnlyList<OptionKey> Keys => [.. keys.OrderBy(key => Rank(GroupOf(key)))];
 
     /// <summary>The keys of one trainer's options.</summary>
     public static OptionLayers Of(TrainerOptions options)
@@ -60,14 +60,14 @@ public sealed class OptionLayers
     }
 
     /// <summary>True if a key of that name exists.</summary>
-    public bool Knows(string key) => _keys.Exists(known => known.Name == key);
+    public bool Knows(string key) => keys.Exists(known => known.Name == key);
 
     /// <summary>The record with all layers, checked.</summary>
     /// <param name="prefix">The prefix it was added with.</param>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public T Get<T>(string? prefix = null) where T : notnull
     {
-        (Type _, string? _, JsonObject json) = _records.Find(record => record.Type == typeof(T) && record.Prefix == prefix);
+        (Type _, string? _, JsonObject json) = records.Find(record => record.Type == typeof(T) && record.Prefix == prefix);
         T options = (T)json.Deserialize(OptionsJson.Default.GetTypeInfo(typeof(T))!)!;
         try
         {
@@ -78,7 +78,7 @@ public sealed class OptionLayers
         }
         catch (InvalidConfigException exception) when (prefix is not null)
         {
-            OptionKey? named = _keys.Find(key => key.CanonicalName == exception.Key
+            OptionKey? named = keys.Find(key => key.CanonicalName == exception.Key
                 && key.Name.StartsWith(prefix + ".", StringComparison.Ordinal));
             if (named is null)
                 throw;
@@ -90,9 +90,9 @@ public sealed class OptionLayers
 
     private OptionKey Find(string key, string source)
     {
-        if (_keys.Find(known => known.Name == key) is { } found)
+        if (keys.Find(known => known.Name == key) is { } found)
             return found;
-        if (_keys.Exists(known => known.Name.StartsWith(key + ".", StringComparison.Ordinal)))
+        if (keys.Exists(known => known.Name.StartsWith(key + ".", StringComparison.Ordinal)))
         {
             throw new InvalidConfigException(key, $"is a group, not a value ({source}); its keys are " + string.Join(", ",
                 Keys.Where(known => known.Name.StartsWith(key + ".", StringComparison.Ordinal)).Select(known => known.Name)) + ".");
@@ -119,7 +119,7 @@ public sealed class OptionLayers
         JsonTypeInfo info = OptionsJson.Default.GetTypeInfo(type)
             ?? throw new ArgumentException($"{type} is not listed in {nameof(OptionsJson)}.", nameof(defaults));
         JsonObject json = JsonSerializer.SerializeToNode(defaults, info)!.AsObject();
-        _records.Add((type, prefix, json));
+        records.Add((type, prefix, json));
         AddKeys(info, json, prefix, "");
     }
 
@@ -143,7 +143,7 @@ public sealed class OptionLayers
             string name = prefix is null ? canonical : Join(prefix, parent.Length > 0 ? canonical : property.Name);
             if (Knows(name))
                 continue;
-            _keys.Add(new OptionKey(name, member.GetCustomAttribute<DescriptionAttribute>()?.Description ?? "",
+            keys.Add(new OptionKey(name, member.GetCustomAttribute<DescriptionAttribute>()?.Description ?? "",
                 property.PropertyType, json, property.Name, canonical));
         }
     }

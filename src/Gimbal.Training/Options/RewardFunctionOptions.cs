@@ -18,8 +18,8 @@ public sealed record RewardFunctionOptions : IOptions
     [Description("Regular expression that the completion must match (regex).")]
     public string? Pattern { get; init; }
 
-    /// <summary>Tokens wanted; the reward falls linearly with the distance (length).</summary>
-    [Description("Tokens wanted; the reward falls linearly with the distance (length).")]
+    /// <summary>Tokens wanted: the reward is 1 there and falls linearly to 0 at none and at twice as many (length).</summary>
+    [Description("Tokens wanted: the reward is 1 there and falls linearly to 0 at none and at twice as many (length).")]
     public int Target { get; init; } = 64;
 
     /// <summary>Lexicon file: word, tab, score (lexicon).</summary>

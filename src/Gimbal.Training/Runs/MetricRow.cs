@@ -6,9 +6,9 @@ namespace Gimbal.Training;
 /// </summary>
 public sealed class MetricRow
 {
-    private string[] _names = new string[32];
-    private double[] _values = new double[32];
-    private bool[] _isSet = new bool[32];
+    private string[] names = new string[32];
+    private double[] values = new double[32];
+    private bool[] isSet = new bool[32];
 
     /// <summary>Names known so far, set in this step or not.</summary>
     public int Count { get; private set; }
@@ -20,30 +20,30 @@ public sealed class MetricRow
         get
         {
             int index = IndexOf(name);
-            return index >= 0 && _isSet[index] ? _values[index] : double.NaN;
+            return index >= 0 && isSet[index] ? values[index] : double.NaN;
         }
         set
         {
             int index = IndexOf(name);
             if (index < 0)
                 index = Append(name);
-            _values[index] = value;
-            _isSet[index] = true;
+            values[index] = value;
+            isSet[index] = true;
         }
     }
 
     /// <summary>The name at an index below <see cref="Count"/>.</summary>
-    public string NameAt(int index) => _names[index];
+    public string NameAt(int index) => names[index];
 
     /// <summary>The value at an index below <see cref="Count"/>, if it was set in this step.</summary>
     public bool TryGetAt(int index, out double value)
     {
-        value = _values[index];
-        return _isSet[index];
+        value = values[index];
+        return isSet[index];
     }
 
     /// <summary>Forgets the values and keeps the names.</summary>
-    public void Clear() => Array.Clear(_isSet, 0, Count);
+    public void Clear() => Array.Clear(isSet, 0, Count);
 
     /// <summary>A copy of what is set, to keep beyond the step.</summary>
     public IReadOnlyDictionary<string, double> ToDictionary()
@@ -51,8 +51,8 @@ public sealed class MetricRow
         Dictionary<string, double> copy = [];
         for (int i = 0; i < Count; i++)
         {
-            if (_isSet[i])
-                copy[_names[i]] = _values[i];
+            if (isSet[i])
+                copy[names[i]] = values[i];
         }
 
         return copy;
@@ -62,7 +62,7 @@ public sealed class MetricRow
     {
         for (int i = 0; i < Count; i++)
         {
-            if (ReferenceEquals(_names[i], name) || _names[i] == name)
+            if (ReferenceEquals(names[i], name) || names[i] == name)
                 return i;
         }
 
@@ -71,14 +71,14 @@ public sealed class MetricRow
 
     private int Append(string name)
     {
-        if (Count == _names.Length)
+        if (Count == names.Length)
         {
-            Array.Resize(ref _names, 2 * Count);
-            Array.Resize(ref _values, 2 * Count);
-            Array.Resize(ref _isSet, 2 * Count);
+            Array.Resize(ref names, 2 * Count);
+            Array.Resize(ref values, 2 * Count);
+            Array.Resize(ref isSet, 2 * Count);
         }
 
-        _names[Count] = name;
+        names[Count] = name;
         return Count++;
     }
 }

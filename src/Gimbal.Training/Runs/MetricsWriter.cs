@@ -11,16 +11,16 @@ public sealed class MetricsWriter : IDisposable
 {
     private static readonly JsonEncodedText StepName = JsonEncodedText.Encode("step");
 
-    private readonly FileStream _stream;
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
-    private readonly Utf8JsonWriter _writer;
-    private readonly Dictionary<string, JsonEncodedText> _names = [];
+    private readonly FileStream stream;
+    private readonly ArrayBufferWriter<byte> buffer = new(4096);
+    private readonly Utf8JsonWriter writer;
+    private readonly Dictionary<string, JsonEncodedText> names = [];
 
     /// <summary>Opens a file to append to, or makes it.</summary>
     public MetricsWriter(string path)
     {
-        _stream = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        _writer = new Utf8JsonWriter(_buffer);
+        stream = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        writer = new Utf8JsonWriter(buffer);
     }
 
     /// <summary>Appends the line of a step.</summary>
@@ -28,42 +28,42 @@ public sealed class MetricsWriter : IDisposable
     /// <param name="row">The metrics that are set.</param>
     public void Write(long step, MetricRow row)
     {
-        _buffer.ResetWrittenCount();
-        _writer.Reset();
-        _writer.WriteStartObject();
-        _writer.WriteNumber(StepName, step);
+        buffer.ResetWrittenCount();
+        writer.Reset();
+        writer.WriteStartObject();
+        writer.WriteNumber(StepName, step);
         for (int i = 0; i < row.Count; i++)
         {
             if (row.TryGetAt(i, out double value))
                 WriteValue(Encoded(row.NameAt(i)), value);
         }
 
-        _writer.WriteEndObject();
-        _writer.Flush();
-        _buffer.Write("\n"u8);
-        _stream.Write(_buffer.WrittenSpan);
-        _stream.Flush();
+        writer.WriteEndObject();
+        writer.Flush();
+        buffer.Write("\n"u8);
+        stream.Write(buffer.WrittenSpan);
+        stream.Flush();
     }
 
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {
-        _writer.Dispose();
-        _stream.Dispose();
+        writer.Dispose();
+        stream.Dispose();
     }
 
     private void WriteValue(JsonEncodedText name, double value)
     {
         if (double.IsFinite(value))
-            _writer.WriteNumber(name, value);
+            writer.WriteNumber(name, value);
         else
-            _writer.WriteString(name, double.IsNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+            writer.WriteString(name, double.IsNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
     }
 
     private JsonEncodedText Encoded(string name)
     {
-        if (!_names.TryGetValue(name, out JsonEncodedText encoded))
-            _names[name] = encoded = JsonEncodedText.Encode(name);
+        if (!names.TryGetValue(name, out JsonEncodedText encoded))
+            names[name] = encoded = JsonEncodedText.Encode(name);
         return encoded;
     }
 }

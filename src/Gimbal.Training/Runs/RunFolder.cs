@@ -25,14 +25,14 @@ public sealed class RunFolder : IDisposable
     private const int Schema = 1;
     private const string CheckpointPrefix = "step-";
 
-    private readonly FileStream _samples;
-    private readonly byte[] _newline = "\n"u8.ToArray();
+    private readonly FileStream samples;
+    private readonly byte[] newline = "\n"u8.ToArray();
 
     private RunFolder(string path, RunHeader header, long? checkpointStep)
     {
         (Path, Header, CheckpointStep) = (path, header, checkpointStep);
         Metrics = new MetricsWriter(File("metrics.jsonl"));
-        _samples = new FileStream(File("samples.jsonl"), FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 0);
+        samples = new FileStream(File("samples.jsonl"), FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 0);
     }
 
     /// <summary>The folder.</summary>
@@ -167,7 +167,7 @@ public sealed class RunFolder : IDisposable
     {
         byte[] line = Encoding.UTF8.GetBytes(
             JsonSerializer.Serialize(sample, CompactJson.SampleRecord).ReplaceLineEndings(" "));
-        _samples.Write([.. line, .. _newline]);
+        samples.Write([.. line, .. newline]);
     }
 
     /// <summary>Writes a whole file of the run, as <c>summary.json</c> and <c>report.html</c>.</summary>
@@ -177,7 +177,7 @@ public sealed class RunFolder : IDisposable
     public void Dispose()
     {
         Metrics.Dispose();
-        _samples.Dispose();
+        samples.Dispose();
     }
 
     private static readonly RunJson CompactJson =
