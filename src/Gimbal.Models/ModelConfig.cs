@@ -130,8 +130,9 @@ public sealed record ModelConfig
             config.Validate();
             return config;
         }
-        catch (InvalidConfigException e)
+        catch (Exception e) when (e is InvalidConfigException or InvalidOperationException)
         {
+            // The JSON reader throws the latter for a text that is not Unicode.
             throw new InvalidFileException(file, e.Message, innerException: e);
         }
     }

@@ -18,18 +18,43 @@ internal sealed class SafetensorsHeader
     /// <summary>Reads the header of <paramref name="file"/>, whose data has <paramref name="dataBytes"/> bytes.</summary>
     public static SafetensorsHeader Parse(SafetensorsFile file, byte[] utf8, long dataBytes)
     {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(utf8);
+            return Read(file, document.RootElement, dataBytes);
+        }
+        catch (JsonException e)
+        {
+            throw file.Fault($"the header is not valid JSON: {e.Message}", cause: e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // What the JSON reader says of bytes that are not UTF-8 and of escapes like \ud800.
+            throw file.Fault($"the header holds a text that is not Unicode: {e.Message}", cause: e);
+        }
+    }
+
+    public static int SizeOf(SafetensorsDType dtype) => dtype switch
+    {
+        SafetensorsDType.Float64 or SafetensorsDType.Int64 or SafetensorsDType.UInt64 => 8,
+        SafetensorsDType.Float32 or SafetensorsDType.Int32 or SafetensorsDType.UInt32 => 4,
+        SafetensorsDType.BFloat16 or SafetensorsDType.Float16 or SafetensorsDType.Int16 or SafetensorsDType.UInt16 => 2,
+        _ => 1,
+    };
+
+    private static SafetensorsHeader Read(SafetensorsFile file, JsonElement root, long dataBytes)
+    {
         List<SafetensorsEntry> entries = [];
         Dictionary<string, string> metadata = [];
-        using JsonDocument document = ParseJson(file, utf8);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        if (root.ValueKind != JsonValueKind.Object)
         {
-            throw file.Fault($"the header is a JSON {document.RootElement.ValueKind}, expected an object of tensors.");
+            throw file.Fault($"the header is a JSON {root.ValueKind}, expected an object of tensors.");
         }
 
         HashSet<string> names = [];
-        foreach (JsonProperty property in document.RootElement.EnumerateObject())
+        foreach (JsonProperty property in root.EnumerateObject())
         {
-            string name = NameOf(file, property);
+            string name = property.Name;
             if (!names.Add(name))
             {
                 throw file.Fault("appears twice in the header. Write the file again with distinct names.", name);
@@ -47,30 +72,6 @@ internal sealed class SafetensorsHeader
 
         CheckLayout(file, entries, dataBytes);
         return new SafetensorsHeader(entries, metadata);
-    }
-
-    private static JsonDocument ParseJson(SafetensorsFile file, byte[] utf8)
-    {
-        try
-        {
-            return JsonDocument.Parse(utf8);
-        }
-        catch (JsonException e)
-        {
-            throw file.Fault($"the header is not valid JSON: {e.Message}", cause: e);
-        }
-    }
-
-    private static string NameOf(SafetensorsFile file, JsonProperty property)
-    {
-        try
-        {
-            return property.Name;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw file.Fault("a tensor name in the header is not valid UTF-8.", cause: e);
-        }
     }
 
     private static void ReadMetadata(SafetensorsFile file, JsonElement element, Dictionary<string, string> metadata)
@@ -200,14 +201,6 @@ internal sealed class SafetensorsHeader
             throw file.Fault($"the tensors take {expected} bytes, but {dataBytes} follow the header.", previous?.Name);
         }
     }
-
-    public static int SizeOf(SafetensorsDType dtype) => dtype switch
-    {
-        SafetensorsDType.Float64 or SafetensorsDType.Int64 or SafetensorsDType.UInt64 => 8,
-        SafetensorsDType.Float32 or SafetensorsDType.Int32 or SafetensorsDType.UInt32 => 4,
-        SafetensorsDType.BFloat16 or SafetensorsDType.Float16 or SafetensorsDType.Int16 or SafetensorsDType.UInt16 => 2,
-        _ => 1,
-    };
 
     private static bool TryParse(string name, out SafetensorsDType dtype)
     {

@@ -19,10 +19,9 @@ public sealed class BpeTokenizer : Tokenizer
     private readonly byte[]?[] _bytes;
     private readonly HashSet<int> _special;
 
-    private BpeTokenizer(string path, byte[] json, string? folder)
+    private BpeTokenizer(TokenizerJson root, byte[] json, string? folder)
     {
         _json = json;
-        TokenizerJson root = new(path, "", JsonFile.ParseObject(path, json));
         _normalize = Normalizer.Parse(root.Object("normalizer"));
         _preTokenizer = PreTokenizer.Parse(root.Object("pre_tokenizer"));
         _model = BpeModel.Parse(root.Object("model") ?? throw root.Fault("has no 'model'."), _preTokenizer.ByteLevel);
@@ -39,7 +38,7 @@ public sealed class BpeTokenizer : Tokenizer
             .Select(token => token with { Content = _normalize(token.Content) }).Where(token => token.Content.Length > 0));
         _special = [.. added.Where(token => token.Special).Select(token => token.Id)];
 
-        TokenText text = TokenText.Parse(root.Object("decoder"), _preTokenizer.ByteLevel, path);
+        TokenText text = TokenText.Parse(root, _preTokenizer.ByteLevel);
         LeadingSpaces = text.LeadingSpaces;
         (_names, _bytes) = (new string[VocabularySize], new byte[VocabularySize][]);
         foreach ((string token, int id) in _model.Vocabulary)
@@ -65,14 +64,14 @@ public sealed class BpeTokenizer : Tokenizer
 
     /// <summary>Reads one <c>tokenizer.json</c>, without regard to the files beside it.</summary>
     /// <exception cref="InvalidFileException">Missing, broken, or of a kind that is not supported.</exception>
-    public static BpeTokenizer FromJson(string path) => Parse(path, JsonFile.ReadBytes(path), folder: null);
+    public static BpeTokenizer FromJson(string path) => Parse(path, JsonFile.ReadBytes(path), null, null);
 
     /// <summary>Reads GPT-2's two files.</summary>
     /// <param name="vocabulary">The <c>vocab.json</c>: an object from token to id.</param>
     /// <param name="merges">The <c>merges.txt</c>: one merge a line, the first may be a <c>#version</c>.</param>
     /// <exception cref="InvalidFileException">Missing, broken, or a merge's token is not in the vocabulary.</exception>
     public static BpeTokenizer FromVocabularyAndMerges(string vocabulary, string merges) =>
-        Parse(vocabulary, BpeConversion.FromVocabularyAndMerges(vocabulary, merges), folder: null);
+        FromVocabularyAndMerges(vocabulary, merges, folder: null);
 
     /// <summary>Reads tiktoken ranks: lines of <c>base64 rank</c>.</summary>
     /// <param name="path">The file.</param>
@@ -80,7 +79,7 @@ public sealed class BpeTokenizer : Tokenizer
     /// <param name="specialTokens">Special tokens with their ids; null: those of cl100k_base.</param>
     /// <exception cref="InvalidFileException">Missing or broken.</exception>
     public static BpeTokenizer FromTiktoken(string path, string? pattern = null, IReadOnlyDictionary<string, int>? specialTokens = null) =>
-        Parse(path, BpeConversion.FromTiktoken(path, pattern ?? SplitPatterns.Cl100k, specialTokens ?? BpeConversion.Cl100kSpecialTokens), folder: null);
+        Parse(path, BpeConversion.FromTiktoken(path, pattern ?? SplitPatterns.Cl100k, specialTokens ?? BpeConversion.Cl100kSpecialTokens), null, null);
 
     /// <summary>Writes <c>tokenizer.json</c>, as it was read, and <c>tokenizer_config.json</c>.</summary>
     /// <param name="folder">An existing folder.</param>
@@ -90,11 +89,18 @@ public sealed class BpeTokenizer : Tokenizer
         AtomicFile.Write(Path.Combine(folder, SequenceTokens.ConfigFileName), _config ?? MakeConfig());
     }
 
-    internal static BpeTokenizer Parse(string path, byte[] json, string? folder)
+    internal static BpeTokenizer FromVocabularyAndMerges(string vocabulary, string merges, string? folder) => Checked(vocabulary,
+        () => Parse(vocabulary, BpeConversion.FromVocabularyAndMerges(vocabulary, merges), null, folder));
+
+    /// <summary>Builds a tokenizer from the bytes of its file, which may have been parsed already.</summary>
+    internal static BpeTokenizer Parse(string path, byte[] json, JsonElement? root, string? folder) => Checked(path,
+        () => new BpeTokenizer(new TokenizerJson(path, "", root ?? JsonFile.ParseObject(path, json)), json, folder));
+
+    private static BpeTokenizer Checked(string path, Func<BpeTokenizer> make)
     {
         try
         {
-            return new BpeTokenizer(path, json, folder);
+            return make();
         }
         catch (InvalidOperationException e)
         {

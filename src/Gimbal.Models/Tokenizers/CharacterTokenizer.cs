@@ -44,7 +44,7 @@ public sealed class CharacterTokenizer : Tokenizer
         {
             if (!_ids.TryAdd(rune, _bytes.Count))
             {
-                throw new GimbalException($"{source}: the alphabet holds {UnicodeText.Describe(rune)} twice, expected every character once.");
+                throw new GimbalException($"the alphabet holds {UnicodeText.Describe(rune)} twice, expected every character once.");
             }
 
             _bytes.Add(Encoding.UTF8.GetBytes(rune.ToString()));
@@ -52,7 +52,7 @@ public sealed class CharacterTokenizer : Tokenizer
 
         if (_ids.Count == 0)
         {
-            throw new GimbalException($"{source}: the alphabet is empty, expected every character that may occur.");
+            throw new GimbalException($"the alphabet is empty, expected every character that may occur.");
         }
     }
 
@@ -84,22 +84,22 @@ public sealed class CharacterTokenizer : Tokenizer
     }
 
     /// <summary>The tokenizer in the file, or null if the file holds one of another kind.</summary>
-    internal static CharacterTokenizer? TryParse(string path, byte[] utf8)
+    internal static CharacterTokenizer? TryParse(string path, JsonElement root)
     {
-        JsonElement root = JsonFile.ParseObject(path, utf8);
-        if (!root.TryGetProperty("type", out JsonElement type) || !type.ValueEquals(FileType))
+        if (!root.TryGetProperty("type", out JsonElement type) || type.ValueKind != JsonValueKind.String || !type.ValueEquals(FileType))
         {
             return null;
         }
 
         string alphabet = Text("alphabet") ?? throw new InvalidFileException(path, "has no text 'alphabet'.");
+        string? pad = Text("pad"), bos = Text("bos"), eos = Text("eos");
         try
         {
-            return new CharacterTokenizer(path, alphabet, Text("pad"), Text("bos"), Text("eos"));
+            return new CharacterTokenizer(path, alphabet, pad, bos, eos);
         }
         catch (GimbalException e)
         {
-            throw new InvalidFileException(path, e.Message[(path.Length + 2)..], innerException: e);
+            throw new InvalidFileException(path, e.Message, innerException: e);
         }
 
         string? Text(string key) => !root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null ? null
@@ -153,7 +153,7 @@ public sealed class CharacterTokenizer : Tokenizer
 
         if (written.Length == 0 || specials.Exists(token => token.Content == written))
         {
-            throw new GimbalException($"{_source}: the special token '{written}' is empty or stands for two things.");
+            throw new GimbalException($"the special token '{written}' is empty or stands for two things.");
         }
 
         specials.Add(new AddedToken(_bytes.Count, written, Special: true));

@@ -15,12 +15,12 @@ internal sealed class TokenText
     /// <summary>Spaces that the text loses at its start.</summary>
     public int LeadingSpaces { get; private set; }
 
-    public static TokenText Parse(TokenizerJson? json, bool byteLevelModel, string path)
+    public static TokenText Parse(TokenizerJson root, bool byteLevelModel)
     {
         TokenText text = new();
-        if (json is not null)
+        if (root.Object("decoder") is { } decoder)
         {
-            text.Add(json);
+            text.Add(decoder);
         }
         else if (byteLevelModel)
         {
@@ -28,7 +28,7 @@ internal sealed class TokenText
         }
         else
         {
-            throw new InvalidFileException(path, "has no 'decoder'; without one the spaces between tokens are unknown.");
+            throw root.Fault("has no 'decoder'; without one the spaces between tokens are unknown.");
         }
 
         return text;

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace Gimbal.Models;
 
@@ -72,12 +73,13 @@ public abstract class Tokenizer
         if (File.Exists(json))
         {
             byte[] utf8 = JsonFile.ReadBytes(json);
-            return CharacterTokenizer.TryParse(json, utf8) ?? (Tokenizer)BpeTokenizer.Parse(json, utf8, folder);
+            JsonElement root = JsonFile.ParseObject(json, utf8);
+            return CharacterTokenizer.TryParse(json, root) ?? (Tokenizer)BpeTokenizer.Parse(json, utf8, root, folder);
         }
 
         if (File.Exists(vocabulary))
         {
-            return BpeTokenizer.Parse(vocabulary, BpeConversion.FromVocabularyAndMerges(vocabulary, Path.Combine(folder, "merges.txt")), folder);
+            return BpeTokenizer.FromVocabularyAndMerges(vocabulary, Path.Combine(folder, "merges.txt"), folder);
         }
 
         if (File.Exists(ranks))

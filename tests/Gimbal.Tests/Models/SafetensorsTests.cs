@@ -123,6 +123,7 @@ public sealed class SafetensorsTests : IDisposable
         { Tensor("t", "Q4_0", "[2]", 0, 8), 8, "t", "Q4_0" },
         { "{\"t\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "t", "no 'dtype'" },
         { "{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "t", "begin <= end" },
+        { "{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4, null, "not Unicode" },
         { "{\"t\":7}", 0, "t", "expected an object" },
         { "{\"__metadata__\":{\"a\":1}}", 0, null, "__metadata__.a" },
         { Two("a", 0, 8, "b", 4, 12), 12, "b", "overlaps 'a'" },
