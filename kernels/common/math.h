@@ -73,6 +73,15 @@ template <class F> GB_INLINE F sigmoid(F x) {
     return select(x >= constant<F>(0.0f), one, e) / (one + e);
 }
 
+// The same, and its derivative sigmoid(x) sigmoid(-x) without the cancellation of 1 - sigmoid(x).
+template <class F> GB_INLINE F sigmoid(F x, F& slope) {
+    const F one = constant<F>(1.0f);
+    const F e = exp(-abs(x));
+    const F larger = one / (one + e), smaller = e / (one + e);
+    slope = larger * smaller;
+    return select(x >= constant<F>(0.0f), larger, smaller);
+}
+
 // ln sigmoid(x) = min(x, 0) - ln(1 + e^-|x|).
 template <class F> GB_INLINE F log_sigmoid(F x) {
     return min(x, constant<F>(0.0f)) - log1p(exp(-abs(x)));

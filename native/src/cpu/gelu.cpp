@@ -19,10 +19,12 @@ GB_INLINE F16 flattened(F16 x) {
     return max(broadcast(-kFlat), min(broadcast(kFlat), x));
 }
 
-// sigmoid(2u)
+// 2u at a flattened x.
+GB_INLINE F16 tanh_argument(F16 t) {
+    return broadcast(kTwoRootTwoOverPi) * fma(t * t * t, broadcast(kCubic), t);
+}
 GB_INLINE F16 tanh_cdf(F16 x) {
-    const F16 t = flattened(x);
-    return sigmoid(broadcast(kTwoRootTwoOverPi) * fma(t * t * t, broadcast(kCubic), t));
+    return sigmoid(tanh_argument(flattened(x)));
 }
 GB_INLINE F16 erf_cdf(F16 x) {
     const F16 half = broadcast(0.5f);
@@ -30,9 +32,11 @@ GB_INLINE F16 erf_cdf(F16 x) {
 }
 
 GB_INLINE F16 tanh_slope(F16 x) {
-    const F16 one = broadcast(1.0f), t = flattened(x), s = tanh_cdf(x);
-    const F16 du = broadcast(kTwoRootTwoOverPi) * fma(t * t, broadcast(3.0f * kCubic), one);
-    return fma(t * s, (one - s) * du, s);
+    const F16 t = flattened(x);
+    const F16 du = broadcast(kTwoRootTwoOverPi) * fma(t * t, broadcast(3.0f * kCubic), broadcast(1.0f));
+    F16 slope;
+    const F16 cdf = sigmoid(tanh_argument(t), slope);
+    return fma(t * slope, du, cdf);
 }
 GB_INLINE F16 erf_slope(F16 x) {
     const F16 density = broadcast(kDensityAtZero) * exp(x * x * broadcast(-0.5f));

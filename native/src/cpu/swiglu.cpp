@@ -17,19 +17,19 @@ void cpu_swiglu(Cpu& cpu, const void* x, void* y, int64_t rows, int64_t width, g
     });
 }
 
-// With s = sigmoid(gate): dgate = dy up s (1 + gate (1 - s)), dup = dy gate s.
+// With s = sigmoid(gate): dgate = dy up (s + gate s (1 - s)), dup = dy gate s.
 void cpu_swiglu_backward(Cpu& cpu, const void* dy, const void* x, void* dx, int64_t rows, int64_t width, gb_dtype) {
     const float* gradient = static_cast<const float*>(dy);
     const float* input = static_cast<const float*>(x);
     float* output = static_cast<float*>(dx);
-    const F16 one = broadcast(1.0f);
     for_rows(cpu.threads, rows, width, [&](int64_t r) {
         const int64_t gates = r * 2 * width, ups = gates + width;
         for_lanes(0, width, [&](int64_t j, auto n) {
             const F16 g = load(gradient + r * width + j, n);
             const F16 gate = load(input + gates + j, n), up = load(input + ups + j, n);
-            const F16 s = sigmoid(gate);
-            store(output + gates + j, g * up * (s * fma(gate, one - s, one)), n);
+            F16 slope;
+            const F16 s = sigmoid(gate, slope);
+            store(output + gates + j, g * up * fma(gate, slope, s), n);
             store(output + ups + j, g * (gate * s), n);
         });
     });
