@@ -134,7 +134,7 @@ internal sealed class MergeTable
             if (Links.Length < symbols)
             {
                 // Every symbol is pushed once, and every merge pushes two more.
-                Links = new Link[symbols * 2];
+                Links = new Link[Math.Max(symbols, Math.Min(Links.Length * 2, 1 << 16))];
                 _heap = new ulong[Links.Length * 3];
             }
         }

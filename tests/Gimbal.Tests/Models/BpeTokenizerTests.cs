@@ -238,6 +238,31 @@ public sealed class BpeTokenizerTests : IDisposable
     }
 
     [Fact]
+    public void AnyDamageIsHarmlessOrNamed()
+    {
+        byte[] whole = Encoding.UTF8.GetBytes(Sentencepiece(byteFallback: false).ToJsonString());
+        Random random = new(9);
+        int refused = 0;
+        for (int i = 0; i < 1500; i++)
+        {
+            byte[] damaged = [.. whole];
+            damaged[random.Next(damaged.Length)] = (byte)random.Next(0x20, 0x7F);
+            _folder.Write("tokenizer.json", damaged);
+            try
+            {
+                Tokenizer tokenizer = Tokenizer.Load(_folder.Path);
+                tokenizer.Decode(tokenizer.Encode("the cat </s> é"));
+            }
+            catch (GimbalException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 500, 1499);
+    }
+
+    [Fact]
     public void BrokenMergesAndRanksNameTheirLine()
     {
         string vocabulary = _folder.Write("vocab.json", """{"a":0,"b":1,"ab":2}""");

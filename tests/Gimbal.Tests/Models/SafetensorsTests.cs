@@ -175,6 +175,38 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
+    public void AnyDamageIsHarmlessOrNamed()
+    {
+        byte[] whole = FileOf(Encoding.UTF8.GetBytes(Two("a", 0, 8, "b", 8, 16)), new byte[16]);
+        Random random = new(5);
+        int refused = 0;
+        for (int i = 0; i < 3000; i++)
+        {
+            byte[] damaged = [.. whole];
+            for (int change = random.Next(1, 4); change > 0; change--)
+            {
+                // Mostly digits and punctuation of JSON, so that many of them stay readable.
+                damaged[random.Next(damaged.Length - 16)] = random.Next(3) == 0 ? (byte)random.Next(256) : (byte)"0189,:[]{}\"-eF"[random.Next(14)];
+            }
+
+            try
+            {
+                using SafetensorsReader reader = SafetensorsReader.Open(_folder.Write("damaged.safetensors", damaged));
+                foreach (SafetensorsEntry entry in reader.Entries)
+                {
+                    Assert.True(reader.Bytes(entry.Name).Length <= 16);
+                }
+            }
+            catch (InvalidFileException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 2000, 2999);
+    }
+
+    [Fact]
     public void ShardsAreReadThroughTheirIndex()
     {
         WriteShard("model-00001-of-00002.safetensors", ("a", [1f, 2f]));

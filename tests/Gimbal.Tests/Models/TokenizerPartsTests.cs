@@ -66,7 +66,8 @@ public sealed class TokenizerPartsTests
     [Fact]
     public void EveryCharacterSurvivesBothForms()
     {
-        for (int point = 0; point < 0x110000; point++)
+        // Nothing above U+2FA1D decomposes.
+        for (int point = 0; point < 0x30000; point++)
         {
             if (Rune.IsValid(point))
             {
