@@ -1,0 +1,106 @@
+// Statistics of a pass over an array: sixteen double lanes, and pieces of fixed size whose sums are added in ascending
+// order, so that the bits depend on the count alone.
+#pragma once
+
+#include "cpu/simd.h"
+#include "cpu/team.h"
+
+namespace gimbal::GB_ISA {
+
+#if defined(GB_ISA_V4)
+
+struct D16 {
+    __m512d lo = _mm512_setzero_pd(), hi = _mm512_setzero_pd();
+    GB_INLINE void add(F16 x) {
+        lo = _mm512_add_pd(lo, _mm512_cvtps_pd(_mm512_castps512_ps256(x.v)));
+        hi = _mm512_add_pd(hi, _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)));
+    }
+    GB_INLINE void store(double* p) const {
+        _mm512_storeu_pd(p, lo);
+        _mm512_storeu_pd(p + 8, hi);
+    }
+};
+
+#elif defined(GB_ISA_V3)
+
+struct D16 {
+    __m256d a = _mm256_setzero_pd(), b = _mm256_setzero_pd(), c = _mm256_setzero_pd(), d = _mm256_setzero_pd();
+    GB_INLINE void add(F16 x) {
+        a = _mm256_add_pd(a, _mm256_cvtps_pd(_mm256_castps256_ps128(x.lo)));
+        b = _mm256_add_pd(b, _mm256_cvtps_pd(_mm256_extractf128_ps(x.lo, 1)));
+        c = _mm256_add_pd(c, _mm256_cvtps_pd(_mm256_castps256_ps128(x.hi)));
+        d = _mm256_add_pd(d, _mm256_cvtps_pd(_mm256_extractf128_ps(x.hi, 1)));
+    }
+    GB_INLINE void store(double* p) const {
+        _mm256_storeu_pd(p, a);
+        _mm256_storeu_pd(p + 4, b);
+        _mm256_storeu_pd(p + 8, c);
+        _mm256_storeu_pd(p + 12, d);
+    }
+};
+
+#else
+
+struct D16 {
+    double v[16] = {};
+    GB_INLINE void add(F16 x) {
+        for (int i = 0; i < 16; ++i) v[i] += static_cast<double>(x.v[i]);
+    }
+    GB_INLINE void store(double* p) const {
+        for (int i = 0; i < 16; ++i) p[i] = v[i];
+    }
+};
+
+#endif
+
+// The tree of reduce_add.
+GB_INLINE double tree_sum(double (&v)[16]) {
+    for (int width = 8; width > 0; width /= 2)
+        for (int i = 0; i < width; ++i) v[i] += v[i + width];
+    return v[0];
+}
+GB_INLINE double reduce_add(const D16& a) {
+    double v[16];
+    a.store(v);
+    return tree_sum(v);
+}
+
+// Calls body(begin, end, partial) over pieces of `grain` elements, where body writes N sums, and adds these, in ascending
+// order, to statistics (nullable).
+template <int N, class Body>
+void sum_pieces(int threads, int64_t count, int64_t grain, double* statistics, Body&& body) {
+    constexpr int64_t kWave = 64; // partial sums held at a time, on the stack
+    double partial[kWave][N];
+    const int64_t pieces = (count + grain - 1) / grain;
+    for (int64_t first = 0; first < pieces; first += kWave) {
+        const int64_t wave = pieces - first < kWave ? pieces - first : kWave;
+        Team::run(threads, wave, [&](int64_t piece) {
+            const int64_t begin = (first + piece) * grain;
+            body(begin, count - begin < grain ? count : begin + grain, partial[piece]);
+        });
+        if (statistics == nullptr) continue;
+        for (int64_t piece = 0; piece < wave; ++piece)
+            for (int i = 0; i < N; ++i) statistics[i] += partial[piece][i];
+    }
+}
+
+// Sixteen weights. An element of weight 0 leaves no trace in any sum, even if it is not finite; the lanes past the end of
+// the array weigh 0.
+struct Weights {
+    F16 value;
+    M16 absent;
+
+    GB_INLINE F16 times(F16 x) const { return select(absent, zero(), value * x); }
+    GB_INLINE F16 only(F16 x) const { return select(absent, zero(), x); }
+    GB_INLINE int count() const { return 16 - std::popcount(bits(absent)); }
+    GB_INLINE int count(M16 m) const { return std::popcount(bits(m) & ~bits(absent)); }
+};
+
+// Weights of the n elements from i on; a null array is all 1.
+template <class Lanes> GB_INLINE Weights load_weights(const float* weights, int64_t i, Lanes n) {
+    alignas(64) static constexpr float kOnes[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const F16 value = load(weights == nullptr ? kOnes : weights + i, n);
+    return {value, value == zero()};
+}
+
+} // namespace gimbal::GB_ISA

@@ -1,0 +1,17 @@
+#include "op.h"
+
+using namespace gimbal;
+
+gb_status gb_reward_loss(gb_context* context, const float* chosen, const float* rejected, const float* margins,
+                         const float* weights, float* losses, float* dchosen, float* drejected, double* statistics,
+                         int64_t pairs, float center) {
+    return run(
+        "reward_loss", context,
+        [&](const Arguments& check) {
+            check.size("pairs", pairs);
+            check.finite("center", center);
+            check.pointer("chosen", chosen, pairs > 0);
+            check.pointer("rejected", rejected, pairs > 0);
+        },
+        &CpuOps::reward_loss, chosen, rejected, margins, weights, losses, dchosen, drejected, statistics, pairs, center);
+}
