@@ -359,7 +359,8 @@ GB_API gb_status gb_group_advantages(gb_context* context, const float* rewards, 
 
 /* PPO's clipped objective (Schulman et al. 2017), ratio = exp(logprob - old):
    l = max(-A ratio, -A clip(ratio, 1 - clip_low, 1 + clip_high)); dual_clip > 0 (Ye et al. 2020): for A < 0, l = min(l, -A dual_clip).
-   Gradient 0 where the clipped side is taken; finite for any log ratio (ratio saturates where float32 does).
+   Gradient 0 exactly where ratio < 1 - clip_low and A < 0, ratio > 1 + clip_high and A > 0, or the dual clip holds; -A ratio
+   elsewhere. Never NaN: where ratio overflows to infinity, A = 0 gives 0 and an unclipped A < 0 infinity. losses nullable.
    statistics (8, added): sum of weighted losses, sum of weights, tokens of weight != 0, clipped low (ratio < 1 - clip_low and A < 0),
    clipped high (ratio > 1 + clip_high and A > 0), sum of (old - logprob), sum of k3 = ratio - 1 - (logprob - old), sum of ratio. */
 GB_API gb_status gb_ppo_clip_loss(gb_context* context, const float* logprobs, const float* old_logprobs,
@@ -397,9 +398,9 @@ GB_API gb_status gb_reward_loss(gb_context* context, const float* chosen, const 
 
 enum { GB_KL_K1 = 1, GB_KL_K2 = 2, GB_KL_K3 = 3 };
 /* Estimators of KL(policy || reference) per token (Schulman 2020), d = logprob - ref: k1 = d, k2 = d^2/2, k3 = exp(-d) - 1 + d.
-   dlogprobs (nullable) = dkl/dlogprob: 1, d, 1 - exp(-d). */
+   dlogprobs (nullable) = dkl/dlogprob: 1, d, 1 - exp(-d). clamp > 0: kl is clipped to -clamp..clamp, its derivative 0 beyond. */
 GB_API gb_status gb_kl_penalty(gb_context* context, const float* logprobs, const float* ref_logprobs, float* kl,
-                               float* dlogprobs, int64_t count, int32_t estimator);
+                               float* dlogprobs, int64_t count, float clamp, int32_t estimator);
 
 /* Diagonal Gaussian policy: logprob_r = sum_d -(a - mu)^2/(2 s^2) - log s - log(2 pi)/2; entropy_r = sum_d (log s + (1 + log 2 pi)/2).
    mean, actions (rows, dims), log_std (dims), logprob, entropy (rows, entropy nullable). */

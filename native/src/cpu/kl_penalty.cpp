@@ -8,7 +8,8 @@
 namespace gimbal::GB_ISA {
 
 void cpu_kl_penalty(Cpu& cpu, const float* logprobs, const float* ref_logprobs, float* kl, float* dlogprobs,
-                    int64_t count, int32_t estimator) {
+                    int64_t count, float clamp, int32_t estimator) {
+    const F16 limit = broadcast(clamp > 0 ? clamp : kInfinity);
     Team::ranges(cpu.threads, count, kElementGrain, [&](int64_t begin, int64_t end) {
         for_lanes(begin, end, [&](int64_t i, auto n) {
             const F16 d = load(logprobs + i, n) - load(ref_logprobs + i, n);
@@ -20,8 +21,9 @@ void cpu_kl_penalty(Cpu& cpu, const float* logprobs, const float* ref_logprobs, 
                 value = exp_excess(-d);
                 slope = d - value; // 1 - e^-d
             }
-            store(kl + i, value, n);
-            if (dlogprobs != nullptr) store(dlogprobs + i, slope, n);
+            const M16 beyond = abs(value) > limit;
+            store(kl + i, select(beyond, copysign(limit, value), value), n);
+            if (dlogprobs != nullptr) store(dlogprobs + i, select(beyond, zero(), slope), n);
         });
     });
 }
