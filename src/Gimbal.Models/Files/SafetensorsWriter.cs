@@ -39,8 +39,16 @@ public sealed class SafetensorsWriter : IDisposable
         _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         Span<byte> length = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
-        _stream.Write(length);
-        _stream.Write(header);
+        try
+        {
+            _stream.Write(length);
+            _stream.Write(header);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Writes the next tensor.</summary>
@@ -83,10 +91,11 @@ public sealed class SafetensorsWriter : IDisposable
                 $"{_path}: tensor '{_entries[_next].Name}' was announced but not written ({_next} of {_entries.Count} were).");
         }
 
+        // A failure from here on leaves the temporary file to Dispose.
         stream.Flush(flushToDisk: true);
         stream.Dispose();
-        _stream = null;
         File.Move(_temporary, _path, overwrite: true);
+        _stream = null;
     }
 
     /// <summary>Without a <see cref="Commit"/> before: removes the temporary file and leaves an older file as it was.</summary>
@@ -95,8 +104,14 @@ public sealed class SafetensorsWriter : IDisposable
         if (_stream is { } stream)
         {
             _stream = null;
-            stream.Dispose();
-            File.Delete(_temporary);
+            try
+            {
+                stream.Dispose();
+            }
+            finally
+            {
+                File.Delete(_temporary);
+            }
         }
     }
 
