@@ -1,4 +1,5 @@
 using Gimbal.Cli.Terminal;
+using Gimbal.Tensors;
 using Gimbal.Training;
 
 namespace Gimbal.Cli.Commands;
@@ -11,16 +12,21 @@ namespace Gimbal.Cli.Commands;
 /// <param name="IsQuick">True if small settings were asked for.</param>
 internal sealed record CommandContext(string Command, OptionLayers Layers, Output Output, bool IsResumed, bool IsQuick)
 {
-    /// <summary>Opens the run folder, new or resumed. Call it once every option has been read, so that a wrong one leaves
-    /// nothing behind.</summary>
-    public RunFolder OpenRun()
+    /// <summary>The run folder: the one asked for, which must be free unless the run is resumed, or a new one under runs/.</summary>
+    /// <exception cref="InvalidFileException">The folder holds another run.</exception>
+    public string ChooseFolder()
     {
-        string? output = Value("output");
-        RunFolder folder = IsResumed ? RunFolder.Resume(output!)
-            : RunFolder.Create(Command, ulong.Parse(Value("seed")!, System.Globalization.CultureInfo.InvariantCulture),
-                Value("device") ?? "cpu", output, OptionsYaml.Write(Layers));
-        Output.Messages.WriteLine($"run folder {Path.GetRelativePath(Environment.CurrentDirectory, folder.Path)}");
-        return folder;
+        string path = Value("output") ?? RunFolder.DefaultPath(Command, ulong.Parse(Value("seed")!, System.Globalization.CultureInfo.InvariantCulture));
+        if (!IsResumed)
+            RunFolder.RequireFree(path);
+        return path;
+    }
+
+    /// <summary>Opens the device that the configuration names.</summary>
+    public Device OpenDevice()
+    {
+        RunOptions options = Layers.Get<RunOptions>();
+        return Device.Open(options.Device, new DeviceOptions { Threads = options.Threads });
     }
 
     private string? Value(string key) => Layers.Keys.FirstOrDefault(known => known.Name == key)?.Text is { Length: > 0 } text ? text : null;

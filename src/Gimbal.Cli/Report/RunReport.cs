@@ -37,22 +37,22 @@ internal static class RunReport
     ];
 
     /// <summary>The page of a run folder whose <c>metrics.jsonl</c> and <c>samples.jsonl</c> are complete.</summary>
-    /// <param name="folder">The run folder.</param>
+    /// <param name="path">The run folder.</param>
     /// <param name="result">What the trainer returned.</param>
     /// <param name="summary">What was judged.</param>
-    public static string Render(RunFolder folder, TrainingResult result, MethodSummary summary)
+    public static string Render(string path, TrainingResult result, MethodSummary summary)
     {
-        RunMetrics metrics = RunMetrics.Read(folder.File("metrics.jsonl"));
+        RunMetrics metrics = RunMetrics.Read(Path.Combine(path, "metrics.jsonl"));
         StringBuilder body = new();
         body.Append(Html.Section("Result", "", Tiles(result, summary)));
         body.Append(Html.Section("Along the way", "Bold: moving average. Faint: every step.", Curves(metrics)));
-        string samples = Samples(folder.File("samples.jsonl"));
+        string samples = Samples(Path.Combine(path, "samples.jsonl"));
         if (samples.Length > 0)
             body.Append(Html.Section("Samples", "The last completions written down, newest first.", samples));
-        body.Append(Html.Section("Configuration", "", Html.Folded("run.yaml, as resolved", File.ReadAllText(folder.File("run.yaml")))));
-        RunHeader header = folder.Header;
+        body.Append(Html.Section("Configuration", "", Html.Folded("run.yaml, as resolved", File.ReadAllText(Path.Combine(path, "run.yaml")))));
+        RunHeader header = RunFolder.ReadHeader(path);
         return Html.Page($"gimbal {header.Command}", string.Create(CultureInfo.InvariantCulture,
-            $"{Path.GetFileName(folder.Path)}, seed {header.Seed}, {header.Device}, version {header.Version}, started {header.Started:d MMMM yyyy HH:mm} UTC"), body.ToString());
+            $"{Path.GetFileName(path)}, seed {header.Seed}, {header.Device}, version {header.Version}, started {header.Started:d MMMM yyyy HH:mm} UTC"), body.ToString());
     }
 
     private static string Tiles(TrainingResult result, MethodSummary summary)

@@ -6,6 +6,14 @@ namespace Gimbal.Training;
 [OptionGroup("train")]
 public sealed record DataOptions : IOptions
 {
+    /// <summary>Names that <see cref="Task"/> may have.</summary>
+    public static IReadOnlyList<string> TaskNames { get; } = ["sums", "stories"];
+
+    /// <summary>Built-in task in place of data and reward: sums (addition) or stories (openings and a sentiment lexicon).</summary>
+    [OptionGroup("")]
+    [Description("Built-in task in place of data and reward: sums (addition) or stories (openings and a sentiment lexicon).")]
+    public string? Task { get; init; }
+
     /// <summary>JSONL file: prompt; prompt and completion; prompt, chosen and rejected; or messages. Further columns go to the reward.</summary>
     [Description("JSONL file: prompt; prompt and completion; prompt, chosen and rejected; or messages. Further columns go to the reward.")]
     public string? Data { get; init; }
@@ -14,6 +22,9 @@ public sealed record DataOptions : IOptions
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public void Validate()
     {
-        OptionCheck.File("train.data", Data);
+        if (Task is not null)
+            OptionCheck.OneOf("task", Task, TaskNames);
+        else
+            OptionCheck.File("train.data", Data);
     }
 }

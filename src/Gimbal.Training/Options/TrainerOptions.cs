@@ -52,6 +52,10 @@ public abstract record TrainerOptions : IOptions
     [JsonIgnore]
     public RunFolder? Run { get; init; }
 
+    /// <summary>Text of <c>run.yaml</c> in the folder that <see cref="Output"/> names; null: these options alone.</summary>
+    [JsonIgnore]
+    public string? Configuration { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public virtual void Validate()

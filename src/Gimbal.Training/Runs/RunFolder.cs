@@ -61,7 +61,7 @@ public sealed class RunFolder : IDisposable
         if (options.Output is not { Length: > 0 } output)
             return null;
         return options.Resume ? Resume(output)
-            : Create(command, options.Seed, device, output, OptionsYaml.Write(OptionLayers.Of(options)));
+            : Create(command, options.Seed, device, output, options.Configuration ?? OptionsYaml.Write(OptionLayers.Of(options)));
     }
 
     /// <summary>Starts a run in a folder of its own.</summary>
@@ -83,7 +83,7 @@ public sealed class RunFolder : IDisposable
                 ?.InformationalVersion.Split('+')[0] ?? "0",
             Started = DateTimeOffset.UtcNow,
         };
-        string path = System.IO.Path.GetFullPath(output ?? DefaultPath(header));
+        string path = System.IO.Path.GetFullPath(output ?? DefaultPath(command, seed));
         try
         {
             Directory.CreateDirectory(path);
@@ -92,8 +92,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException exception) when (System.IO.File.Exists(System.IO.Path.Combine(path, "run.json")))
         {
-            throw new InvalidFileException(path, "holds another run (run.json) and is left as it is; choose another folder " +
-                "with --out, or continue that run with --resume.", innerException: exception);
+            throw Taken(path, exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -103,6 +102,25 @@ public sealed class RunFolder : IDisposable
 
         AtomicFile.WriteText(System.IO.Path.Combine(path, "run.yaml"), yaml);
         return new RunFolder(path, header, null);
+    }
+
+    /// <summary>A folder that no run has yet, <c>runs/command-utc-sSEED</c> under the current folder.</summary>
+    public static string DefaultPath(string command, ulong seed)
+    {
+        string path = System.IO.Path.Combine("runs", string.Create(CultureInfo.InvariantCulture,
+            $"{command}-{DateTime.UtcNow:yyyyMMdd'T'HHmmss'Z'}-s{seed}"));
+        string free = path;
+        for (int number = 2; Directory.Exists(free); number++)
+            free = string.Create(CultureInfo.InvariantCulture, $"{path}-{number}");
+        return free;
+    }
+
+    /// <summary>Throws if a folder holds a run: to be asked before long work, since <see cref="Create"/> asks only when it starts.</summary>
+    /// <exception cref="InvalidFileException">The folder holds another run.</exception>
+    public static void RequireFree(string path)
+    {
+        if (System.IO.File.Exists(System.IO.Path.Combine(path, "run.json")))
+            throw Taken(path, null);
     }
 
     /// <summary>Opens a run to continue it: lines written after its newest checkpoint are cut off.</summary>
@@ -183,15 +201,9 @@ public sealed class RunFolder : IDisposable
     private static readonly RunJson CompactJson =
         new(new JsonSerializerOptions(RunJson.Default.Options) { WriteIndented = false });
 
-    private static string DefaultPath(RunHeader header)
-    {
-        string path = System.IO.Path.Combine("runs", string.Create(CultureInfo.InvariantCulture,
-            $"{header.Command}-{header.Started:yyyyMMdd'T'HHmmss'Z'}-s{header.Seed}"));
-        string free = path;
-        for (int number = 2; Directory.Exists(free); number++)
-            free = string.Create(CultureInfo.InvariantCulture, $"{path}-{number}");
-        return free;
-    }
+    private static InvalidFileException Taken(string path, Exception? cause) => new(path,
+        "holds another run (run.json) and is left as it is; choose another folder with --out, or continue that run with --resume.",
+        innerException: cause);
 
     private static long? NewestCheckpoint(string path)
     {

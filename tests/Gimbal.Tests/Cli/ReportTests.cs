@@ -44,7 +44,7 @@ public sealed class ReportTests
 
         folder.WriteSample(new SampleRecord(50, "07+45=", "<52> & \u0001more\nlines", 1, 0.7, 3));
         TrainingResult result = new() { Steps = 50, Seconds = 12.5, TrainedTokens = 123456, Samples = 640, TokensPerSecond = 9876, PeakBytes = 50 << 20, ComparedTokens = 2000 };
-        string page = RunReport.Render(folder, result, new MethodSummary { Name = "grpo", Accuracy = new BeforeAfter(0.362, 0.766), Kl = 1.5 });
+        string page = RunReport.Render(folder.Path, result, new MethodSummary { Name = "grpo", Accuracy = new BeforeAfter(0.362, 0.766), Kl = 1.5 });
         Keep("run.html", page);
 
         AssertSelfContained(Parse(page), page);

@@ -1,0 +1,76 @@
+using Gimbal.Cli.Compare;
+using Gimbal.Cli.Report;
+using Gimbal.Cli.Terminal;
+using Gimbal.Tensors;
+using Gimbal.Training;
+
+namespace Gimbal.Cli.Commands;
+
+/// <summary>A command that runs one trainer: judges before and after, writes <c>summary.json</c> and <c>report.html</c>.</summary>
+/// <typeparam name="T">The trainer's options.</typeparam>
+internal abstract class TrainingCommand<T>(string name, string description) : ConfiguredCommand(name, description)
+    where T : TrainerOptions
+{
+    /// <summary>Loads model and data and prepares the trainer; whatever is wrong with them shows here, before the run starts.</summary>
+    protected abstract TrainingJob Prepare(CommandContext context, T options, Device device);
+
+    /// <summary>The options with the run folder in them. A record's <c>with</c> needs the type itself.</summary>
+    protected abstract T In(T options, string folder, bool isResumed, string configuration);
+
+    protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        string folder = context.ChooseFolder();
+        T options = In(context.Layers.Get<T>(), folder, context.IsResumed, OptionsYaml.Write(context.Layers));
+        using Device device = context.OpenDevice();
+        using TrainingJob job = Prepare(context, options, device);
+        TextWriter messages = context.Output.Messages;
+        messages.WriteLine($"{Name} on {device}, run folder {folder}");
+
+        Judged before = job.Judge?.Invoke() ?? default;
+        TrainingResult result = await TrainingDisplay.RunAsync(context.Output, Name, options.LogEvery,
+            progress => job.Train!(progress, cancellationToken)).ConfigureAwait(false);
+        Judged after = job.Judge?.Invoke() ?? default;
+
+        RunSummary summary = Summarize(job.Task, options, device, result, before, after);
+        string json = summary.ToJson();
+        AtomicFile.WriteText(Path.Combine(folder, "summary.json"), json);
+        AtomicFile.WriteText(Path.Combine(folder, "report.html"), RunReport.Render(folder, result, summary.Methods[0]));
+        Tell(messages, result, before, after);
+        messages.WriteLine($"model in {Path.Combine(folder, "model")}, report in {Path.Combine(folder, "report.html")}");
+        context.Output.Summary(json.TrimEnd());
+        return ExitCode.Success;
+    }
+
+    private RunSummary Summarize(string task, T options, Device device, TrainingResult result, Judged before, Judged after) => new()
+    {
+        Task = task,
+        Seed = options.Seed,
+        Device = device.Name,
+        Methods =
+        [
+            new MethodSummary
+            {
+                Name = Name,
+                Accuracy = before.Accuracy is { } was && after.Accuracy is { } became ? new BeforeAfter(was.Value, became.Value) : null,
+                Reward = before.Reward is { } start && after.Reward is { } end ? new BeforeAfter(start, end) : null,
+                Kl = after.Kl,
+                Seconds = result.Seconds,
+                TokensPerSecond = result.TokensPerSecond,
+                PeakBytes = result.PeakBytes,
+                MismatchBits = result.MismatchBits,
+                ComparedTokens = result.ComparedTokens,
+            },
+        ],
+    };
+
+    private static void Tell(TextWriter messages, TrainingResult result, Judged before, Judged after)
+    {
+        if (after.Accuracy is { } accuracy)
+            messages.WriteLine($"accuracy {before.Accuracy} before, {accuracy} after, n {accuracy.Count}");
+        if (after.Reward is { } reward)
+            messages.WriteLine(FormattableString.Invariant($"reward {before.Reward:0.000} before, {reward:0.000} after, KL per sequence {after.Kl:0.00}"));
+        messages.WriteLine(FormattableString.Invariant($"{result.Steps} steps in {result.Seconds:0.0} s, ") +
+            $"{CompareTable.Whole((long)result.TokensPerSecond)} tokens/s, peak {CompareTable.Bytes(result.PeakBytes)}" +
+            (result.ComparedTokens == 0 ? "" : $", mismatch {result.MismatchBits} bits of {CompareTable.Whole(result.ComparedTokens)} tokens"));
+    }
+}
