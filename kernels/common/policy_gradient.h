@@ -31,12 +31,13 @@ template <class F> GB_INLINE PolicyTerm<F> policy_term(F ratio, F advantage, con
     const F none = constant<F>(0.0f);
     const auto saturated = ratio > bounds.delta;
     const F bounded = select(saturated, bounds.delta, ratio);
-    const auto negative = advantage < none, positive = advantage > none;
+    const auto negative = advantage<none, positive = advantage> none;
     const auto clipped_low = negative & (bounded < bounds.low), clipped_high = positive & (bounded > bounds.high);
     const auto dual = negative & (bounded > bounds.dual);
     const F free = select(advantage == none, none, -(advantage * bounded));
-    const F loss = select(clipped_low, -(advantage * bounds.low),
-                          select(clipped_high, -(advantage * bounds.high), select(dual, -(advantage * bounds.dual), free)));
+    const F loss =
+        select(clipped_low, -(advantage * bounds.low),
+               select(clipped_high, -(advantage * bounds.high), select(dual, -(advantage * bounds.dual), free)));
     const F gradient = select(clipped_low | clipped_high | dual | saturated, none, free);
     return {loss, gradient, clipped_low, clipped_high};
 }

@@ -34,7 +34,8 @@ template <class Lanes> GB_INLINE M16 masked_out(const uint8_t* mask, int64_t i, 
 GB_INLINE int64_t kept(const uint8_t* mask, int64_t begin, int64_t end) {
     if (mask == nullptr) return end - begin;
     int64_t sum = 0;
-    for (int64_t i = begin; i < end; ++i) sum += mask[i] != 0 ? 1 : 0;
+    for (int64_t i = begin; i < end; ++i)
+        sum += mask[i] != 0 ? 1 : 0;
     return sum;
 }
 

@@ -19,6 +19,14 @@ void require_indices(const char* name, const int32_t* indices, int64_t rows, int
         if (indices[r] < lowest || indices[r] >= limit) refuse(name, r, indices[r], lowest, limit - 1);
 }
 
+void require_targets(const int32_t* targets, int64_t rows, int64_t vocabulary, int32_t left_out) {
+    for (int64_t r = 0; r < rows; ++r)
+        if (targets[r] != left_out && (targets[r] < 0 || targets[r] >= vocabulary))
+            throw Error(GB_OUT_OF_RANGE, "targets[" + std::to_string(r) + "]: wanted " + std::to_string(left_out) +
+                                             " (left out) or 0 to " + std::to_string(vocabulary - 1) + ", got " +
+                                             std::to_string(targets[r]));
+}
+
 void require_segments(const char* name, const int32_t* starts, int64_t segments, int64_t count) {
     int64_t lowest = 0;
     for (int64_t s = 0; s <= segments; ++s) {

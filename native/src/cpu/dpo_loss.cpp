@@ -9,7 +9,7 @@ void cpu_dpo_loss(Cpu& cpu, const float* chosen, const float* rejected, const fl
                   const float* ref_rejected, const float* weights, float* losses, float* dchosen, float* drejected,
                   double* statistics, int64_t pairs, float beta, float label_smoothing) {
     const F16 scale = broadcast(beta), smoothing = broadcast(label_smoothing), rest = broadcast(1.0f - label_smoothing);
-    sum_pieces<6>(cpu.threads, pairs, kElementGrain, statistics, [&](int64_t begin, int64_t end, double (&sums)[6]) {
+    sum_pieces<6>(cpu.threads, pairs, kElementGrain, statistics, [&](int64_t begin, int64_t end, double(&sums)[6]) {
         D16 loss_sum, weight_sum, chosen_sum, rejected_sum;
         int64_t elements = 0, right = 0;
         for_lanes(begin, end, [&](int64_t i, auto n) {

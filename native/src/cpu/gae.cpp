@@ -24,11 +24,14 @@ struct Rollout {
 // Sixteen steps from `first` on of `rows` rows; rows and steps that are missing are 0.
 template <class Element, class Load>
 GB_INLINE void load_tile(const Element* first, int64_t steps, int rows, int n, F16 (&tile)[16], Load&& load_row) {
-    for (int i = 0; i < 16; ++i) tile[i] = zero();
+    for (int i = 0; i < 16; ++i)
+        tile[i] = zero();
     if (n == 16) {
-        for (int i = 0; i < rows; ++i) tile[i] = load_row(first + i * steps, Full{});
+        for (int i = 0; i < rows; ++i)
+            tile[i] = load_row(first + i * steps, Full{});
     } else {
-        for (int i = 0; i < rows; ++i) tile[i] = load_row(first + i * steps, n);
+        for (int i = 0; i < rows; ++i)
+            tile[i] = load_row(first + i * steps, n);
     }
     transpose(tile);
 }
@@ -36,8 +39,10 @@ GB_INLINE void load_tile(const Element* first, int64_t steps, int rows, int n, F
 GB_INLINE void store_tile(float* first, int64_t steps, int rows, int n, F16 (&tile)[16]) {
     transpose(tile);
     for (int i = 0; i < rows; ++i) {
-        if (n == 16) store(first + i * steps, tile[i]);
-        else store(first + i * steps, tile[i], n);
+        if (n == 16)
+            store(first + i * steps, tile[i]);
+        else
+            store(first + i * steps, tile[i], n);
     }
 }
 
@@ -95,11 +100,12 @@ void scan_row(const Rollout& rollout, int64_t row) {
 void cpu_gae(Cpu& cpu, const float* rewards, const float* values, const float* last_values, const uint8_t* terminated,
              const uint8_t* truncated, const float* truncated_values, const uint8_t* mask, float* advantages,
              float* returns, int64_t rows, int64_t steps, float gamma, float lambda) {
-    const Rollout rollout{rewards, values, last_values, terminated, truncated, truncated_values, mask,
-                          advantages, returns, steps, gamma, gamma * lambda};
+    const Rollout rollout{rewards, values,     last_values, terminated, truncated, truncated_values,
+                          mask,    advantages, returns,     steps,      gamma,     gamma * lambda};
     Team::ranges(cpu.threads, rows, 16, [&](int64_t begin, int64_t end) {
         if (end - begin >= 4) return scan_tiles(rollout, begin, static_cast<int>(end - begin));
-        for (int64_t row = begin; row < end; ++row) scan_row(rollout, row);
+        for (int64_t row = begin; row < end; ++row)
+            scan_row(rollout, row);
     });
 }
 

@@ -38,7 +38,8 @@ GB_INLINE Group describe(const float* rewards, const uint8_t* mask, int64_t size
         squares.add(d * d);
     });
     const double rest = reduce_add(left);
-    const double variance = (reduce_add(squares) - rest * rest / static_cast<double>(elements)) / static_cast<double>(elements - 1);
+    const double variance =
+        (reduce_add(squares) - rest * rest / static_cast<double>(elements)) / static_cast<double>(elements - 1);
     return {mean, std::sqrt(variance), elements, false};
 }
 
@@ -48,7 +49,7 @@ void cpu_group_advantages(Cpu& cpu, const float* rewards, const uint8_t* mask, f
                           int64_t groups, int64_t group_size, float epsilon, int32_t scaling) {
     if (group_size == 0) return;
     const int64_t grain = group_size < kElementGrain ? kElementGrain / group_size : 1;
-    sum_pieces<3>(cpu.threads, groups, grain, statistics, [&](int64_t begin, int64_t end, double (&sums)[3]) {
+    sum_pieces<3>(cpu.threads, groups, grain, statistics, [&](int64_t begin, int64_t end, double(&sums)[3]) {
         sums[0] = sums[1] = sums[2] = 0;
         for (int64_t g = begin; g < end; ++g) {
             const float* r = rewards + g * group_size;
@@ -60,7 +61,8 @@ void cpu_group_advantages(Cpu& cpu, const float* rewards, const uint8_t* mask, f
             sums[2] += group.deviation;
             const F16 near = broadcast(static_cast<float>(group.mean));
             const F16 rest = broadcast(static_cast<float>(group.mean - static_cast<double>(first_lane(near))));
-            const float divisor = scaling == GB_SCALE_GROUP ? static_cast<float>(group.deviation + static_cast<double>(epsilon)) : 1.0f;
+            const float divisor =
+                scaling == GB_SCALE_GROUP ? static_cast<float>(group.deviation + static_cast<double>(epsilon)) : 1.0f;
             for_lanes(0, group_size, [&](int64_t i, auto n) {
                 const F16 d = (load(r + i, n) - near) - rest;
                 const F16 scaled = group.equal ? zero() : d / broadcast(divisor);

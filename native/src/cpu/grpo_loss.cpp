@@ -12,7 +12,7 @@ void cpu_grpo_loss(Cpu& cpu, const float* logprobs, const float* old_logprobs, c
                    int64_t count, float clip_low, float clip_high, float delta, float beta) {
     const RatioBounds<F16> bounds{broadcast(1.0f - clip_low), broadcast(1.0f + clip_high),
                                   broadcast(delta > 0 ? delta : kInfinity), broadcast(kInfinity)};
-    sum_pieces<9>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double (&sums)[9]) {
+    sum_pieces<9>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double(&sums)[9]) {
         D16 loss_sum, weight_sum, k1_sum, k3_sum, ratio_sum, ref_k3_sum;
         int64_t tokens = 0, low = 0, high = 0;
         for_lanes(begin, end, [&](int64_t i, auto n) {

@@ -1,9 +1,9 @@
 // The log-sum-exp of a row of logits: the one routine behind logprob_gather, linear_logprob, cross_entropy and
 // sample_token, so that the log-probability a sampler records has the bits of the one that training computes.
 //
-// The vocabulary goes in blocks of 512 from 0. A block is reduced to (max, sum exp(z - max), sum exp(z - max)(z - max)) in
-// sixteen float lanes and the fixed tree; blocks are combined in ascending order, in double. A block of -inf only adds
-// nothing; a NaN anywhere makes the sums NaN.
+// The vocabulary goes in blocks of 512 from 0. A block is reduced to (max, sum exp(z - max), sum exp(z - max)(z - max))
+// in sixteen float lanes and the fixed tree; blocks are combined in ascending order, in double. A block of -inf only
+// adds nothing; a NaN anywhere makes the sums NaN.
 #pragma once
 
 #include "cpu/math.h"
@@ -25,7 +25,8 @@ struct LogSumExpBlock {
 // At most kVocabularyBlock logits.
 GB_INLINE LogSumExpBlock log_sum_exp_block(const float* logits, int64_t count, F16 inverse_temperature) {
     F16 max16 = broadcast(-kInfinity);
-    for_lanes(0, count, [&](int64_t j, auto n) { max16 = max(load_scaled(logits + j, inverse_temperature, n), max16); });
+    for_lanes(0, count,
+              [&](int64_t j, auto n) { max16 = max(load_scaled(logits + j, inverse_temperature, n), max16); });
     const float highest = reduce_max(max16);
     // With -inf as the shift, -inf - -inf would be NaN.
     const F16 shift = broadcast(highest == -kInfinity ? 0.0f : highest);
@@ -76,7 +77,8 @@ GB_INLINE LogSumExp log_sum_exp(const float* logits, int64_t vocabulary, float i
     const F16 scale = broadcast(inverse_temperature);
     LogSumExp total;
     for (int64_t j = 0; j < vocabulary; j += kVocabularyBlock)
-        total.add(log_sum_exp_block(logits + j, vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock, scale));
+        total.add(log_sum_exp_block(logits + j, vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock,
+                                    scale));
     return total;
 }
 

@@ -12,7 +12,7 @@ void cpu_ppo_clip_loss(Cpu& cpu, const float* logprobs, const float* old_logprob
                        float clip_low, float clip_high, float dual_clip) {
     const RatioBounds<F16> bounds{broadcast(1.0f - clip_low), broadcast(1.0f + clip_high), broadcast(kInfinity),
                                   broadcast(dual_clip > 0 ? dual_clip : kInfinity)};
-    sum_pieces<8>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double (&sums)[8]) {
+    sum_pieces<8>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double(&sums)[8]) {
         D16 loss_sum, weight_sum, k1_sum, k3_sum, ratio_sum;
         int64_t tokens = 0, low = 0, high = 0;
         for_lanes(begin, end, [&](int64_t i, auto n) {

@@ -8,7 +8,7 @@ namespace gimbal::GB_ISA {
 void cpu_reward_loss(Cpu& cpu, const float* chosen, const float* rejected, const float* margins, const float* weights,
                      float* losses, float* dchosen, float* drejected, double* statistics, int64_t pairs, float center) {
     const F16 centring = broadcast(center), twice = broadcast(2.0f * center);
-    sum_pieces<6>(cpu.threads, pairs, kElementGrain, statistics, [&](int64_t begin, int64_t end, double (&sums)[6]) {
+    sum_pieces<6>(cpu.threads, pairs, kElementGrain, statistics, [&](int64_t begin, int64_t end, double(&sums)[6]) {
         D16 loss_sum, weight_sum, chosen_sum, rejected_sum;
         int64_t elements = 0, right = 0;
         for_lanes(begin, end, [&](int64_t i, auto n) {

@@ -5,8 +5,14 @@
 
 namespace gimbal::GB_ISA {
 
-template <> GB_INLINE float constant<float>(float x) { return x; }
-GB_INLINE float select(bool m, float yes, float no) { return m ? yes : no; }
-GB_INLINE float fma(float a, float b, float c) { return std::fma(a, b, c); }
+template <> GB_INLINE float constant<float>(float x) {
+    return x;
+}
+GB_INLINE float select(bool m, float yes, float no) {
+    return m ? yes : no;
+}
+GB_INLINE float fma(float a, float b, float c) {
+    return std::fma(a, b, c);
+}
 
 } // namespace gimbal::GB_ISA

@@ -44,10 +44,12 @@ struct D16 {
 struct D16 {
     double v[16] = {};
     GB_INLINE void add(F16 x) {
-        for (int i = 0; i < 16; ++i) v[i] += static_cast<double>(x.v[i]);
+        for (int i = 0; i < 16; ++i)
+            v[i] += static_cast<double>(x.v[i]);
     }
     GB_INLINE void store(double* p) const {
-        for (int i = 0; i < 16; ++i) p[i] = v[i];
+        for (int i = 0; i < 16; ++i)
+            p[i] = v[i];
     }
 };
 
@@ -56,7 +58,8 @@ struct D16 {
 // The tree of reduce_add.
 GB_INLINE double tree_sum(double (&v)[16]) {
     for (int width = 8; width > 0; width /= 2)
-        for (int i = 0; i < width; ++i) v[i] += v[i + width];
+        for (int i = 0; i < width; ++i)
+            v[i] += v[i + width];
     return v[0];
 }
 GB_INLINE double reduce_add(const D16& a) {
@@ -65,8 +68,8 @@ GB_INLINE double reduce_add(const D16& a) {
     return tree_sum(v);
 }
 
-// Calls body(begin, end, partial) over pieces of `grain` elements, where body writes N sums, and adds these, in ascending
-// order, to statistics (nullable).
+// Calls body(begin, end, partial) over pieces of `grain` elements, where body writes N sums, and adds these, in
+// ascending order, to statistics (nullable).
 template <int N, class Body>
 void sum_pieces(int threads, int64_t count, int64_t grain, double* statistics, Body&& body) {
     constexpr int64_t kWave = 64; // partial sums held at a time, on the stack
@@ -80,12 +83,13 @@ void sum_pieces(int threads, int64_t count, int64_t grain, double* statistics, B
         });
         if (statistics == nullptr) continue;
         for (int64_t piece = 0; piece < wave; ++piece)
-            for (int i = 0; i < N; ++i) statistics[i] += partial[piece][i];
+            for (int i = 0; i < N; ++i)
+                statistics[i] += partial[piece][i];
     }
 }
 
-// Sixteen weights. An element of weight 0 leaves no trace in any sum, even if it is not finite; the lanes past the end of
-// the array weigh 0.
+// Sixteen weights. An element of weight 0 leaves no trace in any sum, even if it is not finite; the lanes past the end
+// of the array weigh 0.
 struct Weights {
     F16 value;
     M16 absent;

@@ -12,7 +12,8 @@ GB_INLINE void transpose(F16 (&tile)[16]) {
     // Pairs, then fours, within each quarter; then the quarters.
     for (int i = 0; i < 16; i += 4) {
         const __m512 a = _mm512_unpacklo_ps(tile[i].v, tile[i + 1].v), b = _mm512_unpackhi_ps(tile[i].v, tile[i + 1].v);
-        const __m512 c = _mm512_unpacklo_ps(tile[i + 2].v, tile[i + 3].v), d = _mm512_unpackhi_ps(tile[i + 2].v, tile[i + 3].v);
+        const __m512 c = _mm512_unpacklo_ps(tile[i + 2].v, tile[i + 3].v),
+                     d = _mm512_unpackhi_ps(tile[i + 2].v, tile[i + 3].v);
         t[i] = _mm512_shuffle_ps(a, c, 0x44);
         t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
         t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
@@ -20,7 +21,8 @@ GB_INLINE void transpose(F16 (&tile)[16]) {
     }
     for (int i = 0; i < 4; ++i) {
         const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
-        const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
+        const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88),
+                     d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
         tile[i].v = _mm512_shuffle_f32x4(a, c, 0x88);
         tile[i + 4].v = _mm512_shuffle_f32x4(b, d, 0x88);
         tile[i + 8].v = _mm512_shuffle_f32x4(a, c, 0xdd);

@@ -8,7 +8,7 @@ void cpu_value_clip_loss(Cpu& cpu, const float* values, const float* old_values,
                          const float* weights, float* losses, float* dvalues, double* statistics, int64_t count,
                          float clip_range) {
     const F16 range = broadcast(clip_range), half = broadcast(0.5f);
-    sum_pieces<4>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double (&sums)[4]) {
+    sum_pieces<4>(cpu.threads, count, kElementGrain, statistics, [&](int64_t begin, int64_t end, double(&sums)[4]) {
         D16 loss_sum, weight_sum;
         int64_t elements = 0, clipped_elements = 0;
         for_lanes(begin, end, [&](int64_t i, auto n) {

@@ -34,7 +34,8 @@ gb_status gb_cross_entropy(gb_context* context, const void* logits, const int32_
 
 gb_status gb_cross_entropy_backward(gb_context* context, const void* logits, const int32_t* targets, const float* lse,
                                     const float* dlosses, void* dlogits, int64_t rows, int64_t vocabulary,
-                                    int64_t logits_stride, float label_smoothing, int32_t ignore_index, gb_dtype dtype) {
+                                    int64_t logits_stride, float label_smoothing, int32_t ignore_index,
+                                    gb_dtype dtype) {
     return run(
         "cross_entropy_backward", context,
         [&](const Arguments& check) {

@@ -3,8 +3,9 @@
 using namespace gimbal;
 
 gb_status gb_gae(gb_context* context, const float* rewards, const float* values, const float* last_values,
-                 const uint8_t* terminated, const uint8_t* truncated, const float* truncated_values, const uint8_t* mask,
-                 float* advantages, float* returns, int64_t rows, int64_t steps, float gamma, float lambda) {
+                 const uint8_t* terminated, const uint8_t* truncated, const float* truncated_values,
+                 const uint8_t* mask, float* advantages, float* returns, int64_t rows, int64_t steps, float gamma,
+                 float lambda) {
     return run(
         "gae", context,
         [&](const Arguments& check) {

@@ -11,7 +11,8 @@ gb_status gb_group_advantages(gb_context* context, const float* rewards, const u
             check.size("group_size", group_size);
             check.product("groups x group_size", {groups, group_size});
             check.require(epsilon >= 0, "epsilon", "at least 0", epsilon);
-            check.require(scaling == GB_SCALE_NONE || scaling == GB_SCALE_GROUP, "scaling", "0 (none) or 1 (group)", scaling);
+            check.require(scaling == GB_SCALE_NONE || scaling == GB_SCALE_GROUP, "scaling", "0 (none) or 1 (group)",
+                          scaling);
             check.pointer("rewards", rewards, groups > 0 && group_size > 0);
             check.pointer("advantages", advantages, groups > 0 && group_size > 0);
         },
