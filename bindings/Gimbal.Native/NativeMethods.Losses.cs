@@ -23,6 +23,11 @@ internal static unsafe partial class NativeMethods
         int ignoreIndex, int dtype);
 
     [LibraryImport(Library)]
+    internal static partial int gb_sample_token(ContextHandle context, void* logits, long* samples, int* positions,
+        StepState* state, int* tokens, float* logprob, float* truncatedLogprob, long rows, long vocabulary,
+        long logitsStride, in Sampling sampling, int dtype);
+
+    [LibraryImport(Library)]
     internal static partial int gb_gae(ContextHandle context, float* rewards, float* values, float* lastValues,
         byte* terminated, byte* truncated, float* truncatedValues, byte* mask, float* advantages, float* returns,
         long rows, long steps, float gamma, float lambda);

@@ -72,3 +72,14 @@ internal struct AttentionShape
     public float Scale;
     public float Reserved;
 }
+
+/// <summary><c>gb_sampling</c>.</summary>
+internal struct Sampling
+{
+    public int StructSize;
+    public int TopK;
+    public float Temperature;
+    public float TopP;
+    public float MinP;
+    public int Purpose;
+}
