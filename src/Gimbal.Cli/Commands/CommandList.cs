@@ -7,6 +7,7 @@ internal static class CommandList
 {
     public static IEnumerable<Command> Create() =>
     [
+        VerifyCommand.Create(),
         DoctorCommand.Create(),
     ];
 }

@@ -1,0 +1,206 @@
+using Gimbal.Tensors;
+
+namespace Gimbal.Cli.Golden.Runners;
+
+/// <summary>Clipped policy and value losses, KL penalties, Gaussian policies.</summary>
+internal static class PolicyRunners
+{
+    public static readonly Dictionary<string, Action<GoldenRun>> All = new()
+    {
+        ["ppo_policy_loss"] = PpoPolicyLoss,
+        ["ppo_loss"] = PpoLoss,
+        ["value_loss"] = ValueLoss,
+        ["approx_kl"] = ApproxKl,
+        ["gaussian_policy"] = GaussianPolicy,
+    };
+
+    private static void PpoPolicyLoss(GoldenRun run)
+    {
+        switch (run.Case.Name.Split('_')[0])
+        {
+            case "trl":
+                TrlPolicyLoss(run);
+                break;
+            case "openrlhf":
+                OpenRlhfPolicyLoss(run);
+                break;
+            default:
+                VerlPolicyLoss(run);
+                break;
+        }
+    }
+
+    private static void TrlPolicyLoss(GoldenRun run)
+    {
+        float[] mask = [.. run.Floats("padding_mask").Select(padding => 1 - padding)];
+        Tensor logprobs = run.Vector("new_logprobs"), old = run.Vector("old_logprobs"), advantages = run.Vector("advantages");
+        float clip = run.Case.Number("cliprange");
+        ClippedLoss loss = new(run, logprobs, old, advantages, Weights.TokenMean(mask), clip, clip);
+        run.Output("loss", loss.Value);
+        run.Output("pg_clipfrac", loss.ClippedFraction);
+        run.Gradient("new_logprobs", loss.Gradient);
+
+        // The sum of ratios of one token is its ratio. On padding the other system writes 1.
+        float[] ratios = new float[mask.Length];
+        for (int i = 0; i < ratios.Length; i++)
+        {
+            ClippedLoss one = new(run, logprobs.RowRange(i, 1), old.RowRange(i, 1), advantages.RowRange(i, 1), [1], clip, clip);
+            ratios[i] = (float)one.Statistics[7];
+        }
+
+        run.Output("ratio", ratios, [.. mask.Select(m => (byte)m)]);
+    }
+
+    private static void OpenRlhfPolicyLoss(GoldenRun run)
+    {
+        if (run.Case.Has("policy_loss_type") || run.Case.Flag("enable_vllm_is_correction"))
+            throw new UnsupportedCaseException("sequence ratios and rollout corrections are dialects to come");
+        float[] mask = run.Floats("action_mask");
+        float[] weights = run.Case.Has("token_level_loss") && !run.Case.Flag("token_level_loss")
+            ? Weights.SequenceMean(mask, run.Input("action_mask").Width, skipEmpty: true) : Weights.TokenMean(mask);
+        ClippedLoss loss = new(run, run.Vector("log_probs"), run.Vector("old_log_probs"), run.Vector("advantages"), weights,
+            run.Case.Number("clip_eps_low", 0.2f), run.Case.Number("clip_eps_high", 0.2f), run.Case.Number("dual_clip", 0));
+        run.Output("loss", loss.Value);
+        // A mean over rows of the rows' shares, where it is not over all tokens: the counts of the engine are over tokens.
+        if (run.Case.Has("token_level_loss") && !run.Case.Flag("token_level_loss"))
+            run.Leave("clip_ratio", "ppo_kl");
+        else
+            Means(run, loss, "clip_ratio");
+        run.Gradient("log_probs", loss.Gradient);
+    }
+
+    private static void VerlPolicyLoss(GoldenRun run)
+    {
+        if (run.Case.Text("policy_loss", "vanilla") != "vanilla")
+            throw new UnsupportedCaseException($"{run.Case.Text("policy_loss")} is a dialect to come");
+        float[] mask = run.Floats("response_mask");
+        int width = run.Input("response_mask").Width, rows = mask.Length / width;
+        float[] weights = run.Case.Text("loss_agg_mode") switch
+        {
+            "token-mean" => Weights.TokenMean(mask),
+            "seq-mean-token-sum" => Weights.Over(mask, rows),
+            "seq-mean-token-mean" => Weights.SequenceMean(mask, width),
+            "seq-mean-token-sum-norm" => Weights.Over(mask, width),
+            string other => throw new UnsupportedCaseException($"aggregation {other}"),
+        };
+        float clip = run.Case.Number("clip_ratio");
+        ClippedLoss loss = new(run, run.Vector("log_prob"), run.Vector("old_log_prob"), run.Vector("advantages"), weights,
+            run.Case.Number("clip_ratio_low", clip), run.Case.Number("clip_ratio_high", clip), run.Case.Number("clip_ratio_c", 3));
+        run.Output("loss", loss.Value);
+        Means(run, loss, "pg_clipfrac");
+        run.Leave("pg_clipfrac_lower");
+        run.Gradient("log_prob", loss.Gradient);
+    }
+
+    private static void Means(GoldenRun run, ClippedLoss loss, string clippedName)
+    {
+        run.Output(clippedName, loss.ClippedFraction);
+        run.Output("ppo_kl", loss.Statistics[5] / loss.Statistics[2]);
+    }
+
+    private static void PpoLoss(GoldenRun run)
+    {
+        if (!run.Case.Name.StartsWith("cleanrl", StringComparison.Ordinal))
+            throw new UnsupportedCaseException("the joint loss of this system is a dialect to come");
+        Tensor advantages = run.Vector("advantages"), values = run.Vector("newvalue"), returns = run.Vector("returns");
+        int count = (int)advantages.Count;
+        if (run.Case.Flag("norm_adv"))
+            Ops.Whiten(advantages, default, advantages, run.New([2], DType.Float64), 1e-16f, 1, false);
+        float[] mean = [.. Enumerable.Repeat(1f / count, count)];
+        float clip = run.Case.Number("clip_coef"), entropyWeight = run.Case.Number("ent_coef"), valueWeight = run.Case.Number("vf_coef");
+        ClippedLoss policy = new(run, run.Vector("newlogprob"), run.Vector("oldlogprob"), advantages, mean, clip, clip);
+        (double value, Tensor dvalues) = Value(run, values, run.Vector("oldvalues"), returns, mean, run.Case.Flag("clip_vloss") ? clip : 0);
+        double entropy = Weights.Sum(run.Floats("entropy"), mean);
+        run.Output("loss", policy.Value - entropyWeight * entropy + valueWeight * value);
+        run.Output("pg_loss", policy.Value);
+        run.Output("v_loss", value);
+        run.Output("entropy_loss", entropy);
+        run.Output("old_approx_kl", policy.Statistics[5] / count);
+        run.Output("approx_kl", policy.Statistics[6] / count);
+        run.Output("explained_variance", AdvantageRunners.ExplainedVariance(run, run.Vector("oldvalues"), returns));
+        run.Leave("clipfrac"); // Counts every ratio beyond the range, clipped or not; the engine counts what was clipped.
+        run.Gradient("newlogprob", policy.Gradient);
+        Ops.Scale(dvalues, valueWeight);
+        run.Gradient("newvalue", dvalues);
+        run.Gradient("entropy", [.. mean.Select(w => -entropyWeight * w)]);
+    }
+
+    private static void ValueLoss(GoldenRun run)
+    {
+        bool verl = run.Case.Name.StartsWith("verl", StringComparison.Ordinal);
+        string mask = verl ? "response_mask" : "action_mask", values = verl ? "vpreds" : "values", old = verl ? "values" : "old_values";
+        float[] weights = verl || run.Case.Flag("token_level_loss")
+            ? Weights.TokenMean(run.Floats(mask)) : Weights.SequenceMean(run.Floats(mask), run.Input(mask).Width, skipEmpty: true);
+        (double loss, Tensor gradient) = Value(run, run.Vector(values), run.Vector(old), run.Vector("returns"), weights,
+            run.Case.Number(verl ? "cliprange_value" : "clip_eps"), "vf_clipfrac");
+        run.Output("loss", loss);
+        run.Gradient(values, gradient);
+    }
+
+    private static (double Loss, Tensor Gradient) Value(GoldenRun run, Tensor values, Tensor old, Tensor returns, float[] weights,
+        float clip, string? clippedName = null)
+    {
+        Tensor losses = run.New(values.Shape), dvalues = run.New(values.Shape), statistics = run.New([4], DType.Float64);
+        Ops.ValueClipLoss(values, old, returns, run.From(weights), losses, dvalues, statistics, clip);
+        double[] sums = statistics.ToArray<double>();
+        if (clippedName is not null)
+            run.Output(clippedName, sums[3] / sums[2]);
+        return (sums[0], dvalues);
+    }
+
+    private static void ApproxKl(GoldenRun run)
+    {
+        string form = run.Case.Text("kl_estimator", run.Case.Text("kl_penalty"));
+        string policy = run.Has("log_probs") ? "log_probs" : "logprob";
+        float clamp = run.Case.Has("clamp") ? run.Case.List("clamp")[1].GetSingle() : form == "low_var_kl" ? 10 : 0;
+        Tensor logprobs = run.Vector(policy), kl = run.New(logprobs.Shape), dkl = run.New(logprobs.Shape);
+        Ops.KlPenalty(logprobs, run.Vector(policy == "log_probs" ? "log_probs_base" : "ref_logprob"), kl, dkl, form switch
+        {
+            "k1" or "kl" => KlForm.K1,
+            "k2" or "mse" => KlForm.K2,
+            "k3" or "low_var_kl" => KlForm.K3,
+            _ => throw new UnsupportedCaseException($"estimator {form}"),
+        }, clamp);
+        run.Output("kl", kl);
+        run.Gradient(policy, [.. dkl.ToArray<float>().Zip(run.Floats("grad_output.kl"), (d, g) => d * g)]);
+    }
+
+    private static void GaussianPolicy(GoldenRun run)
+    {
+        if (run.Has("pre_tanh"))
+            throw new UnsupportedCaseException("the engine has no squashed Gaussian");
+        Tensor mean = run.Tensor("mean"), logStd = run.Vector("log_std"), actions = run.Tensor("actions");
+        Tensor logprob = run.New([mean.Rows]), entropy = run.New([mean.Rows]);
+        Ops.GaussianLogprob(mean, logStd, actions, logprob, entropy);
+        run.Output("log_prob", logprob);
+        run.Output("entropy", entropy);
+        Tensor dmean = run.New(mean.Shape), dlogStd = run.New(logStd.Shape);
+        Ops.GaussianLogprobBackward(mean, logStd, actions, run.Vector("grad_output.log_prob"), run.Vector("grad_output.entropy"),
+            dmean, dlogStd);
+        run.Gradient("mean", dmean);
+        run.Gradient("log_std", dlogStd);
+    }
+}
+
+/// <summary>One call of the clipped policy objective.</summary>
+internal sealed class ClippedLoss
+{
+    public ClippedLoss(GoldenRun run, Tensor logprobs, Tensor old, Tensor advantages, float[] weights, float clipLow,
+        float clipHigh, float dualClip = 0)
+    {
+        Tensor losses = run.New(logprobs.Shape), statistics = run.New([8], DType.Float64);
+        Gradient = run.New(logprobs.Shape);
+        Ops.PpoClipLoss(logprobs, old, advantages, run.From(weights), losses, Gradient, statistics, clipLow, clipHigh, dualClip);
+        Statistics = statistics.ToArray<double>();
+    }
+
+    public Tensor Gradient { get; }
+
+    /// <summary>The eight sums of <c>gb_ppo_clip_loss</c>.</summary>
+    public double[] Statistics { get; }
+
+    public double Value => Statistics[0];
+
+    /// <summary>Share of the tokens of which the clipped side was taken.</summary>
+    public double ClippedFraction => (Statistics[3] + Statistics[4]) / Statistics[2];
+}

@@ -1,0 +1,21 @@
+using Gimbal.Cli.Golden;
+using Gimbal.Tensors;
+
+namespace Gimbal.Tests.Golden;
+
+/// <summary>The golden cases of other systems, one test an operation, with the runners of <c>gimbal verify</c>.</summary>
+public sealed class GoldenSuiteTests
+{
+    public static TheoryData<string> Operations => [.. GoldenSuite.Operations.Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Operations))]
+    public void EveryCaseOfTheOperationAgrees(string operation)
+    {
+        string folder = SharedFolder.Require(Path.Combine("golden", operation));
+        using Device device = Device.Open("cpu");
+        CaseResult[] results = [.. GoldenSuite.Run(folder, device)];
+        Assert.DoesNotContain(results, result => result.Outcome == Outcome.Failed);
+        Assert.Contains(results, result => result.Outcome == Outcome.Passed);
+    }
+}
