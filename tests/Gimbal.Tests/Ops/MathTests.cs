@@ -3,12 +3,56 @@ using Gimbal.Tensors;
 namespace Gimbal.Tests;
 
 /// <summary>
-/// The engine's own exp, tanh, erf and sigmoid against double, over every float32 that a prime stride meets. They are
-/// reached through ops whose other steps are exact or counted in the bound.
+/// The engine's own functions against double, over every float32 that a prime stride meets. They are reached through ops
+/// whose other steps are exact or counted in the bound. The errors named are the largest found over all float32 in range.
 /// </summary>
 public sealed class MathTests : OpTests
 {
     private const int Batch = 1 << 18;
+
+    // Measured: 0.92 ulp. PPO's gradient at A = 1 without a clip is minus the ratio, e^x.
+    [Fact]
+    public void ExpIsWithinOneUlp()
+    {
+        Tensor zero = Zeros([Batch]), minusOne = From([.. Enumerable.Repeat(-1f, Batch)], [Batch]);
+        AssertWithin(1, Math.Exp, (in Tensor x, in Tensor y) => Ops.PpoClipLoss(x, zero, minusOne, default, default, y, default,
+            clipLow: 1, clipHigh: float.PositiveInfinity), -87.33f, 88.72f);
+    }
+
+    [Fact]
+    public void ExpKnowsTheSpecialNumbers()
+    {
+        float[] x = [0, -0f, float.NegativeInfinity, -1e30f, -104, 89, 1e30f, float.PositiveInfinity, float.NaN];
+        Tensor y = Empty([x.Length]), minusOne = From([.. Enumerable.Repeat(-1f, x.Length)], [x.Length]);
+        Ops.PpoClipLoss(From(x), Zeros(y.Shape), minusOne, default, default, y, default, clipLow: 1, clipHigh: 1);
+        double infinity = double.PositiveInfinity;
+        AssertClose([1, 1, 0, 0, 0, infinity, infinity, infinity, double.NaN], y.ToArray<float>(), relative: 0, absolute: 0);
+    }
+
+    // Measured: 0.96 ulp. n equal logits have the log-probability -ln n, and the sum n is exact.
+    [Fact]
+    public void LogOfWholeNumbersIsWithinOneUlp()
+    {
+        Tensor logits = Zeros([1, 8003]), logprob = Empty([1]);
+        for (int n = 1; n <= 8003; n += n < 600 ? 1 : 37)
+        {
+            Ops.LogprobGather(logits.Columns(0, n), From(0), logprob, default, default);
+            double error = ReferenceMath.Ulps(-Math.Log(n), logprob.ToArray<float>()[0]);
+            Assert.True(error <= 1, $"ln {n}: {error} ulp");
+        }
+    }
+
+    // Measured: 1.99 ulp. DPO's loss at beta = 1 is -ln sigmoid of the difference.
+    [Fact]
+    public void LogSigmoidIsWithinTwoUlps()
+    {
+        Tensor zero = Zeros([Batch]);
+        AssertWithin(2, x => Math.Max(-x, 0) + Logarithm1(Math.Exp(-Math.Abs(x))), (in Tensor x, in Tensor y) =>
+            Ops.DpoLoss(x, zero, default, default, default, y, default, default, default, beta: 1), -1e30f, 87);
+
+        // ln(1 + t), by its series where 1 + t loses digits.
+        static double Logarithm1(double t) => t < 1e-4 ? t * (1 - t * (1.0 / 2 - t * (1.0 / 3 - t / 4))) : Math.Log(1 + t);
+    }
 
     // Measured: 1.37 ulp.
     [Fact]
