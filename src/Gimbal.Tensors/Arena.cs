@@ -48,7 +48,11 @@ public sealed class Arena : IDisposable
 
     /// <summary>Opens a scope; disposing it rewinds the arena to here.</summary>
     /// <exception cref="InvalidOperationException">64 scopes are open already.</exception>
-    public ArenaScope Enter()
+    public ArenaScope Enter() => new(this, EnterScope());
+
+    internal int Depth => depth;
+
+    internal int EnterScope()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (depth + 1 == MaximumDepth)
@@ -59,7 +63,7 @@ public sealed class Arena : IDisposable
         depth++;
         scopeStarts[depth] = UsedBytes;
         scopeNumbers[depth] = nextScopeNumber++;
-        return new ArenaScope(this, depth);
+        return depth;
     }
 
     /// <summary>A new tensor of the innermost scope. Its contents are undefined.</summary>

@@ -91,3 +91,14 @@ public enum RewardKind
 /// <typeparam name="T">The enumeration.</typeparam>
 public sealed class OptionEnumConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
     where T : struct, Enum;
+
+/// <summary>What <c>gimbal compare</c> aligns a model to.</summary>
+[JsonConverter(typeof(OptionEnumConverter<CompareTaskKind>))]
+public enum CompareTaskKind
+{
+    /// <summary>Two-digit addition, learnt from partly wrong demonstrations.</summary>
+    Sums,
+
+    /// <summary>Cheerful continuations of story openings.</summary>
+    Stories,
+}

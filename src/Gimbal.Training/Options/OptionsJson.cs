@@ -15,6 +15,7 @@ namespace Gimbal.Training;
 [JsonSerializable(typeof(DpoOptions))]
 [JsonSerializable(typeof(GrpoOptions))]
 [JsonSerializable(typeof(ControlOptions))]
+[JsonSerializable(typeof(CompareOptions))]
 [JsonSerializable(typeof(RunOptions))]
 [JsonSerializable(typeof(ModelOptions))]
 [JsonSerializable(typeof(DataOptions))]

@@ -78,6 +78,15 @@ public static partial class Reward
     /// <exception cref="InvalidFileException">The file cannot be read, or a line is not of that form.</exception>
     public static IReward Lexicon(string path) => LexiconReward.Load(path);
 
+    /// <summary>Another reward's scores, in an order drawn anew for each batch: a control that no algorithm may profit from.</summary>
+    /// <param name="reward">Whose scores.</param>
+    /// <param name="seed">Seed of the orders.</param>
+    public static IReward Shuffled(IReward reward, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(reward);
+        return new ShuffledReward(reward, seed);
+    }
+
     /// <summary>The reward that options describe, clipped if they say so; the scale of a length target is the target.</summary>
     /// <exception cref="InvalidConfigException">The kind is <see cref="RewardKind.Model"/>, which needs a model, or a value is missing.</exception>
     /// <exception cref="InvalidFileException">The lexicon cannot be used.</exception>

@@ -1,0 +1,156 @@
+using Gimbal.Tensors;
+
+namespace Gimbal.Models;
+
+/// <summary>
+/// A decoder-only transformer of the Llama or GPT-2 family without its head: embedding, residual blocks, final norm. A head
+/// makes it a <see cref="LanguageModel"/> or a <see cref="ScoreModel"/>.
+/// </summary>
+/// <remarks>The same code trains, scores and generates; what differs is the tape and where attention finds its keys.</remarks>
+public abstract class TransformerModel : IDisposable
+{
+    private const uint InitialWeights = 0x1417;
+
+    private readonly BlockFunction block;
+    private readonly Tensor ropeTable;
+    private readonly nint ropeMemory;
+    private Tensor positions;
+    private SequenceLayout layout;
+    private KvCache? cache;
+
+    private protected TransformerModel(ModelConfig config, Device device, bool trainable)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        config.Validate();
+        (Config, Device) = (config, device);
+        Store = new ParameterStore(device, trainable);
+        Weights = new TransformerWeights(config, Store);
+        block = Block;
+        if (config.Family == ModelFamily.Llama)
+        {
+            float[] table = RopeTable.Make(config);
+            ropeMemory = device.Allocate(table.LongLength * sizeof(float));
+            ropeTable = Tensor.Borrow(device, ropeMemory, DType.Float32, [config.MaxPositions, config.HeadDim]);
+            ropeTable.CopyFrom<float>(table);
+        }
+    }
+
+    /// <summary>Shape of the model.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Where the weights live.</summary>
+    public Device Device { get; }
+
+    /// <summary>The weights.</summary>
+    public ParameterStore Store { get; }
+
+    internal TransformerWeights Weights { get; }
+
+    /// <summary>Final hidden states (tokens, hidden) of a batch, after the last norm.</summary>
+    /// <param name="tape">Recording for training.</param>
+    /// <param name="batch">Uploaded to the tape's arena.</param>
+    public Tensor Forward(Tape tape, TokenBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return Forward(tape, batch.Ids, batch.Positions, batch.Layout, null);
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        Release();
+        Store.Dispose();
+        if (ropeMemory != 0)
+        {
+            Device.Free(ropeMemory);
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    private protected virtual void Release() { }
+
+    internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys)
+    {
+        ArgumentNullException.ThrowIfNull(tape);
+        (positions, layout, cache) = (tokenPositions, sequences, keys);
+        Tensor x = Ops.Embedding(tape, Weights.Embedding, ids);
+        if (Weights.Positions is { } table)
+        {
+            x = Ops.Add(tape, x, Ops.Embedding(tape, table, tokenPositions));
+        }
+
+        for (int i = 0; i < Config.Layers; i++)
+        {
+            x = tape.Block(x, i, block);
+        }
+
+        cache = null;
+        return Norm(tape, x, Weights.Norm, Weights.NormBias);
+    }
+
+    /// <summary>
+    /// Weights of a model that was never trained: normal with deviation 0.02, those into the residual stream divided by
+    /// sqrt(2 layers) (Radford et al. 2019); norms 1, biases 0.
+    /// </summary>
+    private protected void Initialize(ulong seed)
+    {
+        float residual = 0.02f / MathF.Sqrt(2 * Config.Layers);
+        uint index = 0;
+        foreach (Parameter parameter in Store.Parameters)
+        {
+            index++;
+            float[] values = new float[parameter.Shape.Count];
+            bool isMatrix = parameter.Shape.Rank == 2;
+            bool intoResidual = Array.Exists(Weights.Layers, layer => layer.AttentionOutput == parameter || layer.Down == parameter);
+            if (isMatrix)
+            {
+                Philox.Normal(values, intoResidual ? residual : 0.02f, seed, InitialWeights + (index << 16));
+            }
+            else if (!parameter.Name.EndsWith("bias", StringComparison.Ordinal))
+            {
+                Array.Fill(values, 1f);
+            }
+
+            parameter.Value.CopyFrom<float>(values);
+        }
+
+        Store.Touch();
+    }
+
+    private Tensor Block(Tape tape, Tensor x, int index)
+    {
+        TransformerLayer layer = Weights.Layers[index];
+        Tensor qkv = Ops.Linear(tape, Norm(tape, x, layer.AttentionNorm, layer.AttentionNormBias), layer.Qkv, layer.QkvBias);
+        if (Config.Family == ModelFamily.Llama)
+        {
+            qkv = Ops.Rope(tape, qkv, positions, ropeTable, Config.QueryHeads + Config.KeyValueHeads, Config.HeadDim, Config.RopeInterleaved);
+        }
+
+        Tensor attended = Attend(tape, qkv, index);
+        x = Ops.Add(tape, x, Ops.Linear(tape, attended, layer.AttentionOutput, layer.AttentionOutputBias));
+        Tensor up = Ops.Linear(tape, Norm(tape, x, layer.FeedForwardNorm, layer.FeedForwardNormBias), layer.Up, layer.UpBias);
+        Tensor activated = Config.Activation switch
+        {
+            Activation.Silu => Ops.Swiglu(tape, up),
+            Activation.Gelu => Ops.Gelu(tape, up, GeluForm.Erf),
+            _ => Ops.Gelu(tape, up, GeluForm.Tanh),
+        };
+        return Ops.Add(tape, x, Ops.Linear(tape, activated, layer.Down, layer.DownBias));
+    }
+
+    private Tensor Attend(Tape tape, in Tensor qkv, int index)
+    {
+        AttentionHeads heads = new(Config.QueryHeads, Config.KeyValueHeads, Config.HeadDim);
+        if (cache is null)
+        {
+            return Ops.Attention(tape, qkv, layout, heads);
+        }
+
+        (Tensor keys, Tensor values) = cache.Write(qkv, heads, index);
+        return Ops.Attention(tape.Arena, qkv, keys, values, layout, heads, cache.Pages, KvCache.PageSize);
+    }
+
+    private Tensor Norm(Tape tape, in Tensor x, Parameter weight, Parameter? bias) =>
+        bias is null ? Ops.Rmsnorm(tape, x, weight, Config.NormEpsilon) : Ops.Layernorm(tape, x, weight, bias, Config.NormEpsilon);
+}

@@ -1,0 +1,131 @@
+namespace Gimbal.Tensors;
+
+/// <summary>A chunk of rows on their way through the language-model head.</summary>
+/// <param name="Start">First row of the chunk.</param>
+/// <param name="Logits">(rows, vocabulary), before temperature; gone when the loss returns.</param>
+/// <param name="Targets">Token ids (rows).</param>
+/// <param name="Logprob">Log-probabilities of the targets (rows).</param>
+/// <param name="Entropy">Entropies of the rows' distributions (rows).</param>
+/// <param name="DLogprob">To be written: gradient of the loss with respect to each log-probability (rows), 0 before.</param>
+/// <param name="DEntropy">To be written where the loss has an entropy term (rows), 0 before.</param>
+public readonly record struct HeadRows(int Start, Tensor Logits, Tensor Targets, Tensor Logprob, Tensor Entropy,
+    Tensor DLogprob, Tensor DEntropy)
+{
+    /// <summary>Number of rows.</summary>
+    public int Count => (int)Logprob.Rows;
+}
+
+/// <summary>Which gradients the loss of a chunk has written.</summary>
+public enum HeadGradient
+{
+    /// <summary><see cref="HeadRows.DLogprob"/> alone.</summary>
+    Logprob,
+
+    /// <summary><see cref="HeadRows.DLogprob"/> and <see cref="HeadRows.DEntropy"/>.</summary>
+    LogprobAndEntropy,
+
+    /// <summary>The logits have been overwritten by their own gradient.</summary>
+    Logits,
+}
+
+/// <summary>The loss of a chunk of rows: writes its gradients and says which.</summary>
+public delegate HeadGradient RowLoss(in HeadRows rows);
+
+public static unsafe partial class Ops
+{
+    /// <summary>Rows of logits that exist at a time, unless a loss asks for larger chunks: they stay in the cache.</summary>
+    public const int HeadChunkRows = 128;
+
+    /// <summary>
+    /// Head, log-softmax gather and token loss in chunks of rows, so that logits of all rows never exist: 6 N H V FLOPs forward
+    /// and backward. Each chunk's logits become their own gradient in place; dhead is added, dhidden is set.
+    /// </summary>
+    /// <param name="tape">Recording, or the loss is computed and no gradient.</param>
+    /// <param name="hidden">(rows, width).</param>
+    /// <param name="head">(vocabulary, width).</param>
+    /// <param name="targets">Token ids (rows).</param>
+    /// <param name="temperature">Divides the logits; above 0.</param>
+    /// <param name="loss">Called for each chunk in ascending order.</param>
+    /// <param name="chunks">
+    /// Starts of the chunks and, last, the number of rows: for losses that couple rows, which chunk by whole pair or sequence.
+    /// Empty: every <see cref="HeadChunkRows"/> rows.
+    /// </param>
+    /// <returns>Log-probabilities and entropies (rows).</returns>
+    public static (Tensor Logprob, Tensor Entropy) LinearLogprob(Tape tape, in Tensor hidden, Parameter head,
+        in Tensor targets, float temperature, RowLoss loss, ReadOnlySpan<int> chunks = default)
+    {
+        ArgumentNullException.ThrowIfNull(tape);
+        ArgumentNullException.ThrowIfNull(head);
+        ArgumentNullException.ThrowIfNull(loss);
+        Arena arena = tape.Arena;
+        Shape rows = new(hidden.Rows);
+        Tensor logprob = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        Tensor entropy = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        Tensor dhidden = default;
+        if (tape.Recording)
+        {
+            dhidden = arena.Allocate(DType.Float32, hidden.Shape, "linear_logprob");
+            if (hidden.Gradient is not null)
+            {
+                tape.SetGradient(hidden, dhidden);
+            }
+        }
+
+        for (int start = 0, chunk = 0; start < hidden.Rows; chunk++)
+        {
+            int end = chunks.IsEmpty ? (int)Math.Min(start + HeadChunkRows, hidden.Rows) : chunks[chunk + 1];
+            using ArenaScope scope = arena.Enter();
+            HeadChunk(tape, hidden, head, targets, temperature, loss, logprob, entropy, dhidden, start, end - start);
+            start = end;
+        }
+
+        return (logprob, entropy);
+    }
+
+    /// <summary>Log-probabilities and entropies without a loss (rows); logits only ever in the workspace.</summary>
+    public static (Tensor Logprob, Tensor Entropy) LinearLogprob(Arena arena, in Tensor hidden, Parameter head,
+        in Tensor targets, float temperature)
+    {
+        ArgumentNullException.ThrowIfNull(arena);
+        ArgumentNullException.ThrowIfNull(head);
+        Shape rows = new(hidden.Rows);
+        Tensor logprob = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        Tensor entropy = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        LinearLogprob(hidden, head.Value, head.Packed(), targets, logprob, entropy, default, temperature);
+        return (logprob, entropy);
+    }
+
+    private static void HeadChunk(Tape tape, in Tensor hidden, Parameter head, in Tensor targets, float temperature,
+        RowLoss loss, in Tensor logprob, in Tensor entropy, in Tensor dhidden, int start, int count)
+    {
+        Arena arena = tape.Arena;
+        Shape rows = new(count);
+        Tensor chunk = hidden.RowRange(start, count), chunkTargets = targets.RowRange(start, count);
+        Tensor chunkLogprob = logprob.RowRange(start, count), chunkEntropy = entropy.RowRange(start, count);
+        Tensor logits = arena.Allocate(DType.Float32, [count, head.Shape.Rows], "logits of a chunk");
+        Tensor lse = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        Tensor dlogprob = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        Tensor dentropy = arena.Allocate(DType.Float32, rows, "linear_logprob");
+        dlogprob.Clear();
+        dentropy.Clear();
+        MatmulPacked(chunk, head.Packed(), default, logits);
+        LogprobGather(logits, chunkTargets, chunkLogprob, chunkEntropy, lse, temperature);
+        HeadGradient written = loss(new HeadRows(start, logits, chunkTargets, chunkLogprob, chunkEntropy, dlogprob, dentropy));
+        if (!tape.Recording)
+        {
+            return;
+        }
+
+        if (written != HeadGradient.Logits)
+        {
+            LogprobGatherBackward(logits, chunkTargets, lse, chunkEntropy, dlogprob,
+                written == HeadGradient.LogprobAndEntropy ? dentropy : default, logits, temperature);
+        }
+
+        MatmulPacked(logits, head.PackedTransposed(), default, dhidden.RowRange(start, count));
+        if (head.IsTrainable)
+        {
+            Matmul(logits, chunk, default, head.Gradient, transA: true, accumulate: true);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Gimbal.Models;
+
+namespace Gimbal.Training;
+
+/// <summary>Completions that a policy drew in one step, their scores, and the log-probabilities that the sampler recorded.</summary>
+internal sealed class Rollout
+{
+    private Rollout(IReadOnlyList<GeneratedSequence> sequences, Sample[] samples) => (Sequences, Samples) = (sequences, samples);
+
+    /// <summary>Prompt and completion of every sample; those of one prompt stand together.</summary>
+    public IReadOnlyList<GeneratedSequence> Sequences { get; }
+
+    /// <summary>The same as text, with the prompt's columns: what a reward sees.</summary>
+    public Sample[] Samples { get; }
+
+    /// <summary>Scores; null leaves a sample out.</summary>
+    public float?[] Scores { get; private set; } = [];
+
+    /// <summary>Tokens drawn.</summary>
+    public int CompletionTokens => Sequences.Sum(sequence => sequence.CompletionLength);
+
+    /// <summary>Draws <paramref name="perPrompt"/> completions of each prompt.</summary>
+    /// <param name="policy">Draws them.</param>
+    /// <param name="prompts">The prompts of the step.</param>
+    /// <param name="perPrompt">Completions of each.</param>
+    /// <param name="sampling">How tokens are drawn.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="step">Training step; keys the draws.</param>
+    /// <param name="cancellationToken">Looked at before every forward pass.</param>
+    public static Rollout Draw(LanguageModel policy, IReadOnlyList<PromptExample> prompts, int perPrompt, SamplingOptions sampling,
+        ulong seed, long step, CancellationToken cancellationToken)
+    {
+        int[][] ids = new int[prompts.Count * perPrompt][];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = i % perPrompt == 0
+                ? TokenSequence.PromptIds(policy, prompts[i / perPrompt].Prompt, prompts[i / perPrompt].PromptIds)
+                : ids[i - 1];
+        }
+
+        IReadOnlyList<GeneratedSequence> sequences = policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken);
+        Sample[] samples = new Sample[sequences.Count];
+        for (int i = 0; i < samples.Length; i++)
+        {
+            PromptExample prompt = prompts[i / perPrompt];
+            GeneratedSequence sequence = sequences[i];
+            samples[i] = new Sample
+            {
+                Prompt = prompt.Prompt,
+                Completion = policy.Tokenizer.Decode(sequence.Completion, continuation: true),
+                PromptIds = sequence.Tokens.AsMemory(0, sequence.PromptLength),
+                CompletionIds = sequence.Tokens.AsMemory(sequence.PromptLength),
+                Ended = sequence.Ended,
+                Columns = prompt.Columns ?? new Dictionary<string, string>(),
+            };
+        }
+
+        return new Rollout(sequences, samples);
+    }
+
+    /// <summary>Asks the reward, and waits for it: the rollout's memory is host memory, no arena scope is open.</summary>
+    public void Score(IReward reward, CancellationToken cancellationToken)
+    {
+        float?[] scores = new float?[Samples.Length];
+        reward.ScoreAsync(Samples, scores, cancellationToken).AsTask().GetAwaiter().GetResult();
+        Scores = scores;
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (scores[i] is { } score && !float.IsFinite(score))
+            {
+                throw new GimbalException(
+                    $"reward '{reward.Name}' gave {score} for the completion {Reward.Excerpt(Samples[i].Completion)} of the prompt " +
+                    $"{Reward.Excerpt(Samples[i].Prompt)}; wanted a finite number, or null to leave the sample out");
+            }
+        }
+    }
+
+    /// <summary>Keeps a few samples for the reader of the run.</summary>
+    public void Keep(TrainingRun run, int step, ReadOnlySpan<float> advantages)
+    {
+        const int Kept = 8;
+        for (int i = 0; i < Math.Min(Kept, Samples.Length); i++)
+        {
+            run.KeepSample(new SampleRecord(step + 1, Samples[i].Prompt, Samples[i].Completion, Scores[i],
+                advantages.IsEmpty ? null : advantages[i], Sequences[i].CompletionLength));
+        }
+    }
+
+    /// <summary>Writes the lengths of the completions to the metrics.</summary>
+    public void Describe(MetricRow metrics)
+    {
+        metrics[MetricNames.MeanLength] = (double)CompletionTokens / Sequences.Count;
+        metrics[MetricNames.MinLength] = Sequences.Min(sequence => sequence.CompletionLength);
+        metrics[MetricNames.MaxLength] = Sequences.Max(sequence => sequence.CompletionLength);
+        metrics[MetricNames.ClippedRatio] = (double)Sequences.Count(sequence => !sequence.Ended) / Sequences.Count;
+    }
+}

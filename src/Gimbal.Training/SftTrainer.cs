@@ -1,0 +1,174 @@
+using Gimbal.Models;
+using Gimbal.Tensors;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Gimbal.Training;
+
+/// <summary>Supervised fine-tuning: maximum likelihood of completions given prompts.</summary>
+/// <remarks>
+/// Departures from the usual recipe:
+/// <list type="bullet">
+/// <item>The loss is the mean over the loss tokens of the optimizer step, fixed before the step is split into micro-batches, so
+/// that their size leaves the gradient alone.</item>
+/// <item>Sequences are always laid end to end without padding, attention kept apart, so there is no separate packing.</item>
+/// <item>The end token is part of the loss.</item>
+/// </list>
+/// </remarks>
+public sealed class SftTrainer : IDisposable
+{
+    private readonly LanguageModel model;
+    private readonly SftOptions options;
+    private readonly List<TokenSequence> examples = [];
+    private readonly Column column = new();
+    private readonly DataOrder order;
+    private readonly Optimizer optimizer;
+    private readonly Arena arena;
+    private readonly Tape tape;
+    private readonly TokenBatch batch = new();
+    private readonly TrainingTotals totals = new();
+    private readonly ILogger logger;
+    private readonly RowLoss loss;
+    private readonly int[] rows;
+    private int[] predicted = [];
+    private float weight;
+    private Tensor weights, losses, guesses;
+
+    /// <summary>Prepares a run; nothing is trained yet.</summary>
+    /// <param name="model">Trained in place.</param>
+    /// <param name="data">Prompts and completions.</param>
+    /// <param name="options">Steps, batch, optimizer.</param>
+    /// <param name="loggerFactory">Where events go.</param>
+    /// <exception cref="InvalidConfigException">An option lies outside its range.</exception>
+    /// <exception cref="GimbalException">The data is empty, or the run needs more memory than there is.</exception>
+    public SftTrainer(LanguageModel model, CompletionDataset data, SftOptions options, ILoggerFactory? loggerFactory = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        (this.model, this.options) = (model, options);
+        logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<SftTrainer>();
+        int longest = options.MaxLength == 0 ? model.Config.MaxPositions : Math.Min(options.MaxLength, model.Config.MaxPositions);
+        foreach (CompletionExample example in data)
+        {
+            TokenSequence sequence = TokenSequence.Of(model, example.Prompt, example.Completion, example.PromptIds, example.CompletionIds);
+            sequence = (options.CompletionOnly ? sequence : sequence with { PromptLength = 1 }).CutTo(longest);
+            if (sequence.CompletionLength > 0)
+            {
+                examples.Add(sequence);
+            }
+        }
+
+        if (examples.Count == 0)
+        {
+            throw new GimbalException($"none of the {data.Count} examples has a token to learn within {longest} tokens: raise train.max_length");
+        }
+
+        order = new DataOrder(examples.Count, options.Seed);
+        optimizer = new Optimizer(model.Store, options.Optimizer, options.MaxSteps);
+        rows = new int[options.BatchSize];
+        int micro = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
+        MemoryPlan plan = new();
+        plan.AddModel("model", model);
+        plan.Add("activations", MemoryPlan.TrainingBytes(model, micro, examples.Max(example => example.Tokens.Length)),
+            "lower train.micro_batch or train.max_length");
+        plan.Check(model.Device);
+        Log.Planned(logger, "sft", plan);
+        arena = new Arena(model.Device, plan.Terms.Last().Bytes);
+        tape = new Tape(arena) { Recording = true };
+        loss = RowLoss;
+    }
+
+    /// <summary>Runs all steps.</summary>
+    /// <param name="progress">Told of every step.</param>
+    /// <param name="cancellationToken">Finishes the step, commits a checkpoint, then throws.</param>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or a gradient is not finite.</exception>
+    public Task<TrainingResult> TrainAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        new TrainingRun
+        {
+            Command = "sft",
+            Options = options,
+            Device = model.Device,
+            Steps = options.MaxSteps,
+            Models = [("model", model.Store, optimizer)],
+            Totals = totals,
+            Step = Step,
+            SaveModel = model.Save,
+            PeakBytes = () => arena.PeakBytes + model.Store.Bytes,
+            Logger = logger,
+        }.StartAsync(progress, cancellationToken);
+
+    /// <summary>Gives the memory of the run back; the model stays.</summary>
+    public void Dispose()
+    {
+        arena.Dispose();
+        optimizer.Dispose();
+    }
+
+    private void Step(int step, MetricRow metrics)
+    {
+        order.Fill(step, rows);
+        int tokens = rows.Sum(row => examples[row].CompletionLength);
+        weight = 1f / tokens;
+        double lossSum = 0, entropySum = 0;
+        long correct = 0;
+        int micro = options.MicroBatch == 0 ? rows.Length : options.MicroBatch;
+        for (int start = 0; start < rows.Length; start += micro)
+        {
+            batch.Clear();
+            foreach (int row in rows.AsSpan(start, Math.Min(micro, rows.Length - start)))
+            {
+                batch.Add(examples[row].Tokens, examples[row].PromptLength);
+            }
+
+            using ArenaScope scope = arena.Enter();
+            Forward(ref lossSum, ref entropySum, ref correct);
+            tape.Backward();
+            totals.TrainedTokens += batch.Tokens;
+        }
+
+        optimizer.Step();
+        totals.Samples += rows.Length;
+        metrics[MetricNames.Loss] = lossSum / tokens;
+        metrics[MetricNames.Entropy] = entropySum / tokens;
+        metrics[MetricNames.MeanTokenAccuracy] = (double)correct / tokens;
+        metrics[MetricNames.GradNorm] = optimizer.GradientNorm;
+        metrics[MetricNames.LearningRate] = optimizer.LearningRate;
+    }
+
+    /// <summary>One micro-batch: forward, loss and gradient of the logits.</summary>
+    private void Forward(ref double lossSum, ref double entropySum, ref long correct)
+    {
+        batch.Upload(arena);
+        Shape rowShape = new(batch.LossRows);
+        losses = arena.Allocate(DType.Float32, rowShape);
+        guesses = arena.Allocate(DType.Int32, rowShape);
+        column.Clear();
+        column.AddRepeated(weight, batch.LossRows);
+        weights = column.Upload(arena);
+        Tensor hidden = Ops.GatherRows(tape, model.Forward(tape, batch), batch.Rows);
+        (_, Tensor entropy) = Ops.LinearLogprob(tape, hidden, model.Head, batch.Targets, 1, loss);
+        lossSum += column.SumOf(losses);
+        entropySum += column.SumOf(entropy);
+        Array.Resize(ref predicted, Math.Max(predicted.Length, batch.LossRows));
+        guesses.CopyTo(predicted.AsSpan(0, batch.LossRows));
+        ReadOnlySpan<int> targets = batch.HostTargets;
+        for (int i = 0; i < targets.Length; i++)
+        {
+            correct += predicted[i] == targets[i] ? 1 : 0;
+        }
+    }
+
+    /// <summary>-(1 - s) log p_target - s mean_j log p_j, label smoothing s, and its gradient in the logits.</summary>
+    private HeadGradient RowLoss(in HeadRows chunk)
+    {
+        Ops.Argmax(arena, chunk.Logits, guesses.RowRange(chunk.Start, chunk.Count));
+        Tensor lse = arena.Allocate(DType.Float32, new Shape(chunk.Count));
+        Ops.CrossEntropy(chunk.Logits, chunk.Targets, losses.RowRange(chunk.Start, chunk.Count), lse, options.LabelSmoothing, IgnoreNothing);
+        Ops.CrossEntropyBackward(chunk.Logits, chunk.Targets, lse, weights.RowRange(chunk.Start, chunk.Count), chunk.Logits,
+            options.LabelSmoothing, IgnoreNothing);
+        return HeadGradient.Logits;
+    }
+}
