@@ -142,7 +142,8 @@ internal sealed class Generator : IDisposable
         state.WriteDraw(key.Seed, key.Step);
         Tensor sampleNumbers = arena.Allocate(DType.Int64, new Shape(active.Count), "sample_token");
         sampleNumbers.CopyFrom<long>(CollectionsMarshal.AsSpan(samples));
-        Ops.SampleToken(logits, sampleNumbers, Upload(drawPositions), state.Tensor, drawn, recorded, default, new TokenSampling(sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP));
+        Ops.SampleToken(logits, sampleNumbers, Upload(drawPositions), state.Tensor, drawn, recorded, default, sampling.Temperature,
+            sampling.TopK, sampling.TopP, sampling.MinP);
         Array.Resize(ref tokens, Math.Max(tokens.Length, active.Count));
         Array.Resize(ref logprobs, Math.Max(logprobs.Length, active.Count));
         drawn.CopyTo(tokens.AsSpan(0, active.Count));

@@ -164,11 +164,13 @@ public sealed class SftTrainer : IDisposable
     /// <summary>-(1 - s) log p_target - s mean_j log p_j, label smoothing s, and its gradient in the logits.</summary>
     private HeadGradient RowLoss(in HeadRows chunk)
     {
-        Ops.Argmax(arena, chunk.Logits, guesses.RowRange(chunk.Start, chunk.Count));
+        Tensor unused = arena.Allocate(DType.Float32, new Shape(chunk.Count));
+        Ops.SampleToken(chunk.Logits, default, default, default, guesses.RowRange(chunk.Start, chunk.Count), unused, default,
+            temperature: 0);
         Tensor lse = arena.Allocate(DType.Float32, new Shape(chunk.Count));
-        Ops.CrossEntropy(chunk.Logits, chunk.Targets, losses.RowRange(chunk.Start, chunk.Count), lse, options.LabelSmoothing, IgnoreNothing);
+        Ops.CrossEntropy(chunk.Logits, chunk.Targets, losses.RowRange(chunk.Start, chunk.Count), lse, options.LabelSmoothing);
         Ops.CrossEntropyBackward(chunk.Logits, chunk.Targets, lse, weights.RowRange(chunk.Start, chunk.Count), chunk.Logits,
-            options.LabelSmoothing, IgnoreNothing);
+            options.LabelSmoothing);
         return HeadGradient.Logits;
     }
 }
