@@ -160,4 +160,12 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int gb_sum_rows(ContextHandle context, void* x, float* y, long rows, long width, long xStride,
         int accumulate, int dtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_attention(ContextHandle context, void* q, void* k, void* v, int* qStarts, int* kStarts,
+        int* kLengths, int* pages, void* y, float* lse, in AttentionShape shape);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_attention_backward(ContextHandle context, void* q, void* k, void* v, void* y, float* lse,
+        void* dy, int* qStarts, void* dq, void* dk, void* dv, in AttentionShape shape);
 }

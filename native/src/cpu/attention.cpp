@@ -1,0 +1,94 @@
+// Causal grouped-query attention. Forward: parallel over sequences, key heads and tiles of queries; each tile walks the keys
+// that its queries see, a block of 32 at a time (cpu/attention/block.h has the order of additions). Backward: parallel over
+// sequences and key heads. Arithmetic bound in prefill, memory bound in decode: keys and values are read once per key head.
+#include "cpu/cpu.h"
+#include "cpu/attention/backward.h"
+#include "cpu/attention/forward.h"
+#include "cpu/scratch.h"
+#include "cpu/team.h"
+
+#include <atomic>
+#include <new>
+
+namespace gimbal::GB_ISA {
+namespace {
+
+constexpr double kSmallWork = 1 << 18; // multiply-adds that are not worth a second thread
+
+// Runs body(task) on the team; a body that finds no memory returns false.
+template <class Body> void run_tasks(int threads, int64_t tasks, Body&& body) {
+    std::atomic<bool> failed{false};
+    Team::run(threads, tasks, [&](int64_t task) {
+        if (!body(task)) failed = true;
+    });
+    if (failed) throw std::bad_alloc();
+}
+
+int threads_for(const Cpu& cpu, const SequenceSummary& summary, const gb_attention_shape& shape) {
+    const double work = summary.scores * static_cast<double>(shape.q_heads * shape.head_dim);
+    return work < kSmallWork ? 1 : cpu.threads;
+}
+
+} // namespace
+
+void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const int32_t* q_starts,
+                   const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y, float* lse,
+                   const gb_attention_shape* shape) {
+    const AttentionForward call{static_cast<const float*>(q),
+                                static_cast<const float*>(k),
+                                static_cast<const float*>(v),
+                                {q_starts, k_starts, k_lengths, pages, shape->page_size, shape->max_pages},
+                                static_cast<float*>(y),
+                                lse,
+                                *shape};
+    const SequenceSummary summary = require_sequences(call.sequences, *shape);
+    const int64_t positions = call.positions();
+    const int64_t tiles = (summary.most_queries + positions - 1) / positions;
+    const int64_t heads = shape->kv_heads;
+    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * heads * tiles, [&](int64_t task) {
+        // Late tiles see the most keys: first, so that no thread is left with one at the end.
+        const int64_t tile = tiles - 1 - task / (shape->sequences * heads);
+        const int64_t s = task / heads % shape->sequences, first = tile * positions;
+        const int64_t left = call.sequences.queries(s) - first;
+        if (left <= 0) return true;
+        const int64_t count = left < positions ? left : positions;
+        TileMemory memory;
+        const int64_t floats = memory.carve(nullptr, count * call.group(), shape->head_dim);
+        float* base = scratch(Scratch::tile, floats);
+        if (base == nullptr) return false;
+        memory.carve(base, count * call.group(), shape->head_dim);
+        ForwardTile(call, memory, s, task % heads, first, count).run();
+        return true;
+    });
+}
+
+void cpu_attention_backward(Cpu& cpu, const void* q, const void* k, const void* v, const void* y, const float* lse,
+                            const void* dy, const int32_t* q_starts, void* dq, void* dk, void* dv,
+                            const gb_attention_shape* shape) {
+    const AttentionBackward call{static_cast<const float*>(q),
+                                 static_cast<const float*>(k),
+                                 static_cast<const float*>(v),
+                                 static_cast<const float*>(y),
+                                 lse,
+                                 static_cast<const float*>(dy),
+                                 {q_starts, q_starts, nullptr, nullptr, 0, 0},
+                                 static_cast<float*>(dq),
+                                 static_cast<float*>(dk),
+                                 static_cast<float*>(dv),
+                                 *shape};
+    const SequenceSummary summary = require_sequences(call.sequences, *shape);
+    const int64_t heads = shape->kv_heads;
+    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * heads, [&](int64_t task) {
+        const int64_t s = task / heads, queries = call.sequences.queries(s);
+        if (queries == 0) return true;
+        BackwardMemory memory;
+        float* base = scratch(Scratch::tile, memory.carve(nullptr, shape->head_dim));
+        float* dots = scratch(Scratch::rows, queries * call.group());
+        if (base == nullptr || dots == nullptr) return false;
+        memory.carve(base, shape->head_dim);
+        BackwardHead(call, memory, dots, s, task % heads).run();
+        return true;
+    });
+}
+
+} // namespace gimbal::GB_ISA

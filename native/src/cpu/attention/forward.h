@@ -1,0 +1,192 @@
+// Forward attention of one tile: some positions of one sequence, all query heads of one key head.
+//
+// A row is a position and a head. Per split of 256 keys it holds a maximum, a sum and an accumulator; the first split is
+// gathered in place, each later one afresh and then merged into it, ascending.
+#pragma once
+
+#include "cpu/attention/block.h"
+#include "cpu/math.h"
+
+namespace gimbal::GB_ISA {
+
+constexpr int64_t kTileQueries = 64; // rows that share a block's transposition
+
+struct AttentionForward {
+    const float *q, *k, *v;
+    Sequences sequences;
+    float *y, *lse;
+    gb_attention_shape shape;
+
+    int64_t group() const { return shape.q_heads / shape.kv_heads; }
+    int64_t positions() const { return group() < kTileQueries ? kTileQueries / group() : 1; }
+};
+
+// maximum (rows), sum (rows), accumulator (rows, width) of the softmax over some keys.
+struct RowStates {
+    float *maximum, *sum, *accumulator;
+
+    // The state of no key at all.
+    void clear(int64_t rows, int64_t width) const {
+        for (int64_t r = 0; r < rows; ++r) maximum[r] = -kInfinity;
+        for (int64_t i = 0; i < rows * width; ++i) accumulator[i] = 0.0f;
+    }
+};
+
+struct TileMemory {
+    float *queries, *query_panels, *key_panels, *values, *scores, *factors, *lane_sums;
+    RowStates total, part;
+
+    // Carves the pieces from `base`, or only counts them if it is null. Every piece is a multiple of 16 floats.
+    int64_t carve(float* base, int64_t rows, int64_t head_dim) {
+        const int64_t width = padded(head_dim), lanes = (rows + kLanes - 1) / kLanes * kLanes;
+        int64_t used = 0;
+        const auto take = [&](float*& piece, int64_t count) {
+            piece = base + used;
+            used += (count + kLanes - 1) / kLanes * kLanes;
+        };
+        take(queries, rows * head_dim);
+        take(query_panels, rows * head_dim + kLanes);
+        take(key_panels, kBlockKeys * head_dim);
+        take(values, kBlockKeys * width);
+        take(scores, rows * kBlockKeys);
+        take(factors, lanes);
+        take(lane_sums, rows * kLanes);
+        for (RowStates* states : {&total, &part}) {
+            take(states->maximum, lanes);
+            take(states->sum, lanes);
+            take(states->accumulator, rows * width);
+        }
+        return used;
+    }
+};
+
+// Adds a split to the splits before it. The one place where splits meet, in prefill and decode alike.
+GB_INLINE void merge_split(const RowStates& total, const RowStates& part, int64_t row, int64_t width) {
+    const float maximum = total.maximum[row] > part.maximum[row] ? total.maximum[row] : part.maximum[row];
+    const F16 scale_total = exp(broadcast(total.maximum[row] - maximum));
+    const F16 scale_part = exp(broadcast(part.maximum[row] - maximum));
+    const float sum = first_lane(fma(broadcast(total.sum[row]), scale_total, broadcast(part.sum[row]) * scale_part));
+    float* into = total.accumulator + row * width;
+    const float* from = part.accumulator + row * width;
+    for (int64_t d = 0; d < width; d += kLanes)
+        store(into + d, fma(load(into + d), scale_total, load(from + d) * scale_part));
+    total.maximum[row] = maximum;
+    total.sum[row] = sum;
+}
+
+class ForwardTile {
+public:
+    // Positions first .. first+positions-1 of the queries of sequence s.
+    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t first, int64_t positions)
+        : call_(call), memory_(memory), s_(s), kv_head_(kv_head), head_dim_(call.shape.head_dim),
+          width_(padded(head_dim_)), group_(call.group()), rows_(positions * group_), keys_(call.sequences.keys(s)),
+          position_(keys_ - call.sequences.queries(s) + first), token_(call.sequences.q_starts[s] + first) {}
+
+    void run() {
+        load_queries();
+        const int64_t end = position_ + rows_ / group_; // keys before it
+        for (int64_t split = 0; split < end; split += kSplitKeys) {
+            const RowStates& states = split == 0 ? memory_.total : memory_.part;
+            states.clear(rows_, width_);
+            for (int64_t i = 0; i < rows_ * kLanes; i += kLanes) store(memory_.lane_sums + i, zero());
+            for (int64_t block = split; block < end && block < split + kSplitKeys; block += kBlockKeys)
+                add_block(states, block);
+            for (int64_t r = first_row(split); r < rows_; ++r) {
+                states.sum[r] = reduce_add(load(memory_.lane_sums + r * kLanes));
+                if (split > 0) merge_split(memory_.total, memory_.part, r, width_);
+            }
+        }
+        write();
+    }
+
+private:
+    // The first row whose position reaches the key.
+    int64_t first_row(int64_t key) const { return key > position_ ? (key - position_) * group_ : 0; }
+
+    int64_t head(int64_t row) const { return kv_head_ * group_ + row % group_; }
+
+    void load_queries() {
+        for (int64_t r = 0; r < rows_; ++r) {
+            const float* from = call_.q + (token_ + r / group_) * call_.shape.q_stride + head(r) * head_dim_;
+            float* to = memory_.queries + r * head_dim_;
+            for_lanes(0, head_dim_, [&](int64_t d, auto n) { store(to + d, load(from + d, n), n); });
+        }
+        pack_rows(memory_.queries, head_dim_, rows_, head_dim_, memory_.query_panels);
+    }
+
+    void add_block(const RowStates& states, int64_t block) {
+        const gb_attention_shape& shape = call_.shape;
+        const int64_t count = keys_ - block < kBlockKeys ? keys_ - block : kBlockKeys;
+        const int64_t offset = call_.sequences.key_row(s_, block) * shape.kv_stride + kv_head_ * head_dim_;
+        pack_keys(call_.k + offset, shape.kv_stride, count, head_dim_, memory_.key_panels);
+        const PaddedRows values = padded_rows(call_.v + offset, shape.kv_stride, count, head_dim_, memory_.values);
+        const int64_t first = first_row(block);
+        score_rows(memory_.query_panels, memory_.key_panels, first, rows_, head_dim_, memory_.scores);
+        weigh(states, block, first);
+        // Rows that see the whole block together; those on the diagonal position by position.
+        const int64_t whole = first_row(block + count - 1);
+        for (int64_t r = first; r < whole && r < rows_; r += group_)
+            add_values(states, values, r, group_, position_ + r / group_ - block + 1);
+        if (whole < rows_) add_values(states, values, whole, rows_ - whole, count);
+    }
+
+    void add_values(const RowStates& states, const PaddedRows& values, int64_t row, int64_t rows, int64_t depth) {
+        add_weighted<kBlockKeys, 1>(memory_.scores + row * kBlockKeys, memory_.factors + row, values, rows, depth, width_,
+                                    states.accumulator + row * width_);
+    }
+
+    // Scores become weights exp(s - maximum); factors = exp(old maximum - maximum) rescale what was gathered before.
+    void weigh(const RowStates& states, int64_t block, int64_t first) {
+        const F16 scale = broadcast(call_.shape.scale);
+        for (int64_t r = first; r < rows_; ++r) {
+            float* s = memory_.scores + r * kBlockKeys;
+            const int64_t visible = position_ + r / group_ - block + 1;
+            F16 low = load(s) * scale, high = load(s + kLanes) * scale;
+            if (visible < kBlockKeys) {
+                low = select(lanes_below(visible, 0), low, broadcast(-kInfinity));
+                high = select(lanes_below(visible, kLanes), high, broadcast(-kInfinity));
+            }
+            store(s, low);
+            store(s + kLanes, high);
+            const float before = states.maximum[r], here = reduce_max(max(low, high));
+            states.maximum[r] = here > before ? here : before;
+            memory_.factors[r] = before - base(states.maximum[r]);
+        }
+        for (int64_t r = first; r < rows_; r += kLanes) {
+            const int n = rows_ - r < kLanes ? static_cast<int>(rows_ - r) : static_cast<int>(kLanes);
+            store(memory_.factors + r, exp(load(memory_.factors + r, n)), n);
+        }
+        for (int64_t r = first; r < rows_; ++r) {
+            float* s = memory_.scores + r * kBlockKeys;
+            float* sums = memory_.lane_sums + r * kLanes;
+            const F16 maximum = broadcast(base(states.maximum[r]));
+            const F16 low = exp(load(s) - maximum), high = exp(load(s + kLanes) - maximum);
+            store(s, low);
+            store(s + kLanes, high);
+            store(sums, fma(load(sums), broadcast(memory_.factors[r]), low + high));
+        }
+    }
+
+    // What is subtracted before exp: nothing while every score was -infinity, so that no NaN arises.
+    static float base(float maximum) { return maximum == -kInfinity ? 0.0f : maximum; }
+
+    void write() const {
+        const RowStates& total = memory_.total;
+        for (int64_t r = 0; r < rows_; ++r) {
+            const int64_t token = token_ + r / group_;
+            float* y = call_.y + token * call_.shape.y_stride + head(r) * head_dim_;
+            const F16 inverse = broadcast(1.0f) / broadcast(total.sum[r]);
+            for_lanes(0, head_dim_, [&](int64_t d, auto n) {
+                store(y + d, load(total.accumulator + r * width_ + d) * inverse, n);
+            });
+            if (call_.lse != nullptr)
+                call_.lse[token * call_.shape.q_heads + head(r)] = total.maximum[r] + log1(total.sum[r]);
+        }
+    }
+
+    const AttentionForward& call_;
+    TileMemory& memory_;
+    const int64_t s_, kv_head_, head_dim_, width_, group_, rows_, keys_, position_, token_;
+};
+
+} // namespace gimbal::GB_ISA
