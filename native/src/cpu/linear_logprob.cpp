@@ -3,10 +3,10 @@
 // the product, so they cost nothing; a row's bits do not depend on its neighbours, so leaving some out changes none.
 #include "linear_logprob.h"
 
+#include "cpu/checks.h"
 #include "cpu/cpu.h"
 #include "cpu/matmul/product.h"
 #include "cpu/simd.h"
-#include "cpu/targets.h"
 #include "packed.h"
 
 namespace gimbal::GB_ISA {
@@ -80,7 +80,7 @@ template <class Counts, class Flush> void for_chunks(Chunk& chunk, int64_t rows,
 void cpu_linear_logprob(Cpu& cpu, const void* hidden, const void* head, const gb_packed* packed_head,
                         const int32_t* targets, float* logprob, float* entropy, float* lse, int64_t rows, int64_t width,
                         int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype, gb_dtype) {
-    check_targets(targets, rows, vocabulary, -1);
+    require_targets(targets, rows, vocabulary, -1);
     Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary);
     float part_logprob[kChunk], part_entropy[kChunk], part_lse[kChunk];
     const auto counts = [&](int64_t r) {
@@ -107,7 +107,7 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
                                  const float* dentropy, void* dhidden, float* dhead, int64_t rows, int64_t width,
                                  int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype,
                                  gb_dtype) {
-    check_targets(targets, rows, vocabulary, -1);
+    require_targets(targets, rows, vocabulary, -1);
     Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary);
     float part_lse[kChunk], part_entropy[kChunk], part_dlogprob[kChunk], part_dentropy[kChunk];
     auto* out = static_cast<float*>(dhidden);
