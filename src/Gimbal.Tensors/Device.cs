@@ -59,7 +59,10 @@ public sealed unsafe class Device : IDisposable
 
     internal ContextHandle Context => context;
 
-    /// <summary>Gives the ops scratch memory. It must stay alive until it is replaced; an empty tensor takes it away.</summary>
+    /// <summary>
+    /// Gives the ops scratch memory of the caller's, which must stay alive until it is replaced. With an empty tensor, as at
+    /// first, the device takes what it needs by itself.
+    /// </summary>
     /// <param name="memory">At least <see cref="WorkspaceBytes"/> of a run of the same step on the meta device.</param>
     public void SetWorkspace(in Tensor memory)
     {
