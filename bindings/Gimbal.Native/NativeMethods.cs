@@ -168,4 +168,15 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int gb_attention_backward(ContextHandle context, void* q, void* k, void* v, void* y, float* lse,
         void* dy, int* qStarts, void* dq, void* dk, void* dv, in AttentionShape shape);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_linear_logprob(ContextHandle context, void* hidden, void* head, PackedHandle packedHead,
+        int* targets, float* logprob, float* entropy, float* lse, long rows, long width, long vocabulary, long hiddenStride,
+        float temperature, int hiddenDtype, int headDtype);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_linear_logprob_backward(ContextHandle context, void* hidden, void* head,
+        PackedHandle packedHead, int* targets, float* lse, float* entropy, float* dlogprob, float* dentropy, void* dhidden,
+        float* dhead, long rows, long width, long vocabulary, long hiddenStride, float temperature, int hiddenDtype,
+        int headDtype);
 }

@@ -55,8 +55,8 @@ internal struct StepState
 internal struct AttentionShape
 {
     public int StructSize;
-    public int DType;
-    public int KvDType;
+    public int Dtype;
+    public int KvDtype;
     public int PageSize;
     public long Sequences;
     public long Tokens;

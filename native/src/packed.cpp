@@ -2,38 +2,14 @@
 #include "packed.h"
 
 #include "cpu/team.h"
+#include "memory.h"
 #include "op.h"
 
-#include <cstdlib>
-#include <string>
-
-#if defined(_WIN32)
-#include <malloc.h>
-#elif defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include <memory>
 
 using namespace gimbal;
 
 namespace {
-
-constexpr int64_t kPage = 4096;
-constexpr int64_t kHugePage = int64_t{2} << 20;
-
-float* allocate(int64_t bytes) {
-    const int64_t alignment = bytes >= kHugePage ? kHugePage : kPage;
-    const auto size = static_cast<std::size_t>((bytes + alignment - 1) / alignment * alignment);
-#if defined(_WIN32)
-    void* memory = _aligned_malloc(size, static_cast<std::size_t>(alignment));
-#else
-    void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size);
-#endif
-    if (memory == nullptr) throw Error(GB_OUT_OF_MEMORY, "no room for " + std::to_string(bytes) + " bytes of packed weights");
-#if defined(__linux__)
-    if (alignment == kHugePage) madvise(memory, size, MADV_HUGEPAGE);
-#endif
-    return static_cast<float*>(memory);
-}
 
 // One panel; `column` and `depth` are the distances between neighbours in b.
 void pack(const float* b, int64_t column, int64_t depth, int64_t columns, int64_t k, float* panel) {
@@ -52,13 +28,7 @@ void check_sizes(const Arguments& check, int64_t n, int64_t k, gb_dtype dtype) {
 
 } // namespace
 
-gb_packed::~gb_packed() {
-#if defined(_WIN32)
-    _aligned_free(panels);
-#else
-    std::free(panels);
-#endif
-}
+gb_packed::~gb_packed() { free_memory(panels); }
 
 int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
     int64_t bytes = 0;
@@ -75,20 +45,12 @@ gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype d
         const Arguments check;
         check.pointer("packed", packed);
         check_sizes(check, n, k, dtype);
-        auto* created = new gb_packed;
+        auto created = std::make_unique<gb_packed>();
         created->n = n;
         created->k = k;
         created->dtype = dtype;
-        const int64_t bytes = gb_packed_bytes(n, k, dtype);
-        if (!context->is_meta() && bytes > 0) {
-            try {
-                created->panels = allocate(bytes);
-            } catch (...) {
-                delete created;
-                throw;
-            }
-        }
-        *packed = created;
+        if (!context->is_meta()) created->panels = static_cast<float*>(allocate_memory(gb_packed_bytes(n, k, dtype)));
+        *packed = created.release();
     });
 }
 

@@ -59,6 +59,17 @@ public sealed unsafe class Device : IDisposable
 
     internal ContextHandle Context => context;
 
+    /// <summary>
+    /// Gives the ops scratch memory of the caller's, which must stay alive until it is replaced. With an empty tensor, as at
+    /// first, the device takes what it needs by itself.
+    /// </summary>
+    /// <param name="memory">At least <see cref="WorkspaceBytes"/> of a run of the same step on the meta device.</param>
+    public void SetWorkspace(in Tensor memory)
+    {
+        long bytes = memory.IsEmpty ? 0 : memory.Count * memory.DType.Size();
+        NativeMethods.gb_context_set_workspace(context, memory.Pointer, bytes).Check();
+    }
+
     /// <summary>Opens <c>cpu</c>, <c>cuda:N</c> or <c>meta</c>.</summary>
     /// <exception cref="InvalidConfigException">The name is none of these.</exception>
     /// <exception cref="DeviceException">There is no such device.</exception>

@@ -97,8 +97,8 @@ public static unsafe partial class Ops
         return new AttentionShape
         {
             StructSize = sizeof(AttentionShape),
-            DType = (int)q.DType,
-            KvDType = (int)k.DType,
+            Dtype = (int)q.DType,
+            KvDtype = (int)k.DType,
             Sequences = sequences,
             Tokens = q.Rows,
             QHeads = q.Width / headDim,

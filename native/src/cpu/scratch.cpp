@@ -1,27 +1,12 @@
 #include "cpu/scratch.h"
 
-#include <cstdlib>
-
-#if defined(_WIN32)
-#include <malloc.h>
-#elif defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "memory.h"
+#include "status.h"
 
 namespace gimbal {
 namespace {
 
-constexpr int64_t kHugePage = int64_t{2} << 20;
-constexpr int64_t kPage = 4096;
 constexpr int kSlots = 4;
-
-void release(void* memory) {
-#if defined(_WIN32)
-    _aligned_free(memory);
-#else
-    std::free(memory);
-#endif
-}
 
 struct Block {
     void* memory = nullptr;
@@ -30,25 +15,14 @@ struct Block {
     Block() = default;
     Block(const Block&) = delete;
     Block& operator=(const Block&) = delete;
-    ~Block() { release(memory); }
+    ~Block() { free_memory(memory); }
 
-    void* at_least(int64_t wanted) {
-        if (wanted <= bytes) return memory;
-        const int64_t alignment = wanted >= kHugePage ? kHugePage : kPage;
-        const int64_t size = (wanted + alignment - 1) / alignment * alignment;
-        release(memory);
+    void grow(int64_t wanted) {
+        free_memory(memory);
+        memory = nullptr;
         bytes = 0;
-#if defined(_WIN32)
-        memory = _aligned_malloc(static_cast<std::size_t>(size), static_cast<std::size_t>(alignment));
-#else
-        memory = std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(size));
-#endif
-        if (memory == nullptr) return nullptr;
-#if defined(__linux__)
-        if (alignment == kHugePage) madvise(memory, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-#endif
-        bytes = size;
-        return memory;
+        memory = allocate_memory(wanted);
+        bytes = wanted;
     }
 };
 
@@ -56,7 +30,14 @@ struct Block {
 
 float* scratch(Scratch slot, int64_t count) {
     thread_local Block blocks[kSlots];
-    return static_cast<float*>(blocks[static_cast<int>(slot)].at_least(count * static_cast<int64_t>(sizeof(float))));
+    Block& block = blocks[static_cast<int>(slot)];
+    const int64_t bytes = count * static_cast<int64_t>(sizeof(float));
+    try {
+        if (bytes > block.bytes) block.grow(bytes);
+    } catch (const Error&) {
+        return nullptr;
+    }
+    return static_cast<float*>(block.memory);
 }
 
 } // namespace gimbal

@@ -13,7 +13,7 @@ public abstract class OpTests : IDisposable
     protected OpTests(string device = "cpu", int threads = 1)
     {
         Device = Device.Open(device, new DeviceOptions { Threads = threads });
-        arena = new Arena(Device, 256L << 20);
+        arena = new Arena(Device, 64L << 20);
     }
 
     protected Device Device { get; }

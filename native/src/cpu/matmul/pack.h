@@ -3,8 +3,8 @@
 // A panel is up to 16 rows of op(A), or 16 columns of op(B), stored depth-major: element (i, p) at panel[p * step + i].
 #pragma once
 
-#include "cpu/matmul/transpose.h"
 #include "cpu/simd.h"
+#include "cpu/transpose.h"
 
 #include <type_traits>
 

@@ -1,0 +1,21 @@
+// The workspace of linear_logprob: one chunk of rows, gathered from those that count.
+//
+//   logits (chunk, vocabulary) | hidden (chunk, width) | dhidden (chunk, width)
+#pragma once
+
+#include <cstdint>
+
+namespace gimbal {
+
+struct LinearLogprobChunk {
+    static constexpr int64_t kRows = 128;
+
+    static constexpr int64_t rows_of(int64_t rows) { return rows < kRows ? rows : kRows; }
+
+    // A pure function of shapes; forward and backward alike, so that one plan serves both.
+    static constexpr int64_t bytes(int64_t rows, int64_t width, int64_t vocabulary) {
+        return rows_of(rows) * (vocabulary + 2 * width) * static_cast<int64_t>(sizeof(float));
+    }
+};
+
+} // namespace gimbal
