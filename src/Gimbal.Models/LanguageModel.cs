@@ -19,28 +19,13 @@ public sealed class LanguageModel : TransformerModel
         : this(config, tokenizer, device, trainable) => Initialize(seed);
 
     private LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
-        : base(config, device, trainable)
+        : base(config, tokenizer, device, trainable)
     {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        if (tokenizer.VocabularySize > config.VocabularySize)
-        {
-            throw new InvalidConfigException("vocab_size",
-                $"the tokenizer has {tokenizer.VocabularySize} tokens, the model {config.VocabularySize}.");
-        }
-
-        Tokenizer = tokenizer;
         Head = config.TieEmbeddings
             ? Weights.Embedding
             : Weights.Matrix("lm_head.weight", config.VocabularySize, config.HiddenSize);
         Store.Allocate();
-        EndIds = config.EosTokenIds.Count > 0 ? [.. config.EosTokenIds] : tokenizer.EosId is { } eos ? [eos] : [];
     }
-
-    /// <summary>Text to token ids and back.</summary>
-    public Tokenizer Tokenizer { get; }
-
-    /// <summary>Token ids that end a completion.</summary>
-    public IReadOnlyList<int> EndIds { get; }
 
     /// <summary>The head (vocabulary, hidden): the embedding table itself where the model ties them.</summary>
     public Parameter Head { get; }
@@ -99,9 +84,6 @@ public sealed class LanguageModel : TransformerModel
     internal long CacheBytes(int rows, int length) => KvCache.Bytes(Config, rows * KvCache.PagesFor(length));
 
     internal LanguageModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable);
-
-    /// <summary>True for a token that ends a completion.</summary>
-    public bool IsEnd(int token) => EndIds.Contains(token);
 
     /// <summary>Completes prompts side by side; results in their order.</summary>
     /// <exception cref="ArgumentException">There are no prompts, or one leaves no position for a completion.</exception>

@@ -7,15 +7,12 @@ public sealed class ScoreModel : TransformerModel
 {
     private const string HeadName = "score.weight";
 
-    private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable) : base(config, device, trainable)
+    private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
+        : base(config, tokenizer, device, trainable)
     {
-        Tokenizer = tokenizer;
         Head = Weights.Matrix(HeadName, 1, config.HiddenSize);
         Store.Allocate();
     }
-
-    /// <summary>Text to token ids and back.</summary>
-    public Tokenizer Tokenizer { get; }
 
     /// <summary>The head (1, hidden).</summary>
     public Parameter Head { get; }

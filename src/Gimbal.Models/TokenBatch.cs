@@ -20,6 +20,7 @@ public sealed class TokenBatch
     private int[] starts = new int[16];
     private int[] lengths = new int[16];
     private int[] lossStarts = new int[16];
+    private int[] lastRows = new int[16];
 
     /// <summary>Sequences.</summary>
     public int Sequences { get; private set; }
@@ -54,6 +55,9 @@ public sealed class TokenBatch
     /// <summary>Their targets (loss rows).</summary>
     public Tensor Targets { get; private set; }
 
+    /// <summary>Row of the last token fed of each sequence (sequences): where a reward head reads.</summary>
+    public Tensor LastRows { get; private set; }
+
     /// <summary>How the tokens fall into sequences, for attention.</summary>
     public SequenceLayout Layout { get; private set; }
 
@@ -84,6 +88,7 @@ public sealed class TokenBatch
         Reserve(ref starts, Sequences + 2);
         Reserve(ref lengths, Sequences + 1);
         Reserve(ref lossStarts, Sequences + 2);
+        Reserve(ref lastRows, Sequences + 1);
         tokens[..fed].CopyTo(ids.AsSpan(Tokens));
         for (int i = 0; i < fed; i++)
         {
@@ -98,6 +103,7 @@ public sealed class TokenBatch
 
         (starts[Sequences], lengths[Sequences], lossStarts[Sequences]) = (Tokens, fed, LossRows);
         Tokens += fed;
+        lastRows[Sequences] = Tokens - 1;
         LossRows += losses;
         Sequences++;
         MaxLength = Math.Max(MaxLength, fed);
@@ -117,6 +123,7 @@ public sealed class TokenBatch
         Positions = Copy(arena, positions, Tokens);
         Rows = Copy(arena, rows, LossRows);
         Targets = Copy(arena, targets, LossRows);
+        LastRows = Copy(arena, lastRows, Sequences);
         LossStartsTensor = Copy(arena, lossStarts, Sequences + 1);
         Layout = new SequenceLayout(Copy(arena, starts, Sequences + 1), Copy(arena, lengths, Sequences), MaxLength);
     }

@@ -18,11 +18,19 @@ public abstract class TransformerModel : IDisposable
     private SequenceLayout layout;
     private KvCache? cache;
 
-    private protected TransformerModel(ModelConfig config, Device device, bool trainable)
+    private protected TransformerModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
     {
         ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(tokenizer);
         config.Validate();
-        (Config, Device) = (config, device);
+        if (tokenizer.VocabularySize > config.VocabularySize)
+        {
+            throw new InvalidConfigException("vocab_size",
+                $"the tokenizer has {tokenizer.VocabularySize} tokens, the model {config.VocabularySize}.");
+        }
+
+        (Config, Tokenizer, Device) = (config, tokenizer, device);
+        EndIds = config.EosTokenIds.Count > 0 ? [.. config.EosTokenIds] : tokenizer.EosId is { } eos ? [eos] : [];
         Store = new ParameterStore(device, trainable);
         Weights = new TransformerWeights(config, Store);
         block = Block;
@@ -38,6 +46,12 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Shape of the model.</summary>
     public ModelConfig Config { get; }
 
+    /// <summary>Text to token ids and back.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Token ids that end a completion.</summary>
+    public IReadOnlyList<int> EndIds { get; }
+
     /// <summary>Where the weights live.</summary>
     public Device Device { get; }
 
@@ -45,6 +59,9 @@ public abstract class TransformerModel : IDisposable
     public ParameterStore Store { get; }
 
     internal TransformerWeights Weights { get; }
+
+    /// <summary>True for a token that ends a completion.</summary>
+    public bool IsEnd(int token) => EndIds.Contains(token);
 
     /// <summary>Final hidden states (tokens, hidden) of a batch, after the last norm.</summary>
     /// <param name="tape">Recording for training.</param>

@@ -38,6 +38,7 @@ public sealed class GrpoTrainer : IDisposable
     private readonly RowLoss loss;
     private readonly Column column = new();
     private Tensor old, referenceLogprobs, advantages, weights;
+    private double entropySum, gradientNorm;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
     /// <param name="policy">Trained in place.</param>
@@ -81,6 +82,7 @@ public sealed class GrpoTrainer : IDisposable
         Log.Planned(logger, "grpo", plan);
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
+        statistics.Clear();
         loss = RowLoss;
         run = new TrainingRun
         {
@@ -124,7 +126,30 @@ public sealed class GrpoTrainer : IDisposable
         Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], options.GroupSize, options.Sampling,
             options.Seed, step, CancellationToken.None);
         rollout.Score(reward, CancellationToken.None);
+        RolloutTokens tokens = Prepare(rollout, metrics);
 
+        // Several passes over the rollout, each split into optimizer steps.
+        int updates = options.InnerEpochs * options.Minibatches, perUpdate = tokens.Count / options.Minibatches;
+        for (int update = 0; update < updates; update++)
+        {
+            int part = update % options.Minibatches;
+            tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
+            Update(tokens, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0);
+        }
+
+        totals.Samples += tokens.Count;
+        totals.GeneratedTokens += rollout.CompletionTokens;
+        Describe(updates, metrics);
+        rollout.Describe(metrics);
+        if (run.KeepsSamples(step))
+        {
+            rollout.Keep(run, step, tokens.Advantages);
+        }
+    }
+
+    /// <summary>What stays the same while a rollout is trained on: advantages, log-probabilities of the reference.</summary>
+    internal RolloutTokens Prepare(Rollout rollout, MetricRow metrics)
+    {
         // The group is the baseline: A = (r - mean) / (std + epsilon).
         RolloutTokens tokens = new(rollout);
         GroupAdvantages(rollout, tokens, metrics);
@@ -133,28 +158,46 @@ public sealed class GrpoTrainer : IDisposable
         if (reference is not null)
         {
             pass.Logprobs(reference, tokens.Sequences, temperature, microBatch, tokens.Reference);
+            metrics[MetricNames.KlPerSequence] = tokens.MeanLogRatio();
         }
 
-        // Several passes over the rollout, each split into optimizer steps.
-        statistics.Clear();
-        double entropy = 0, gradientNorm = 0;
-        int perUpdate = tokens.Count / options.Minibatches;
-        for (int update = 0; update < options.InnerEpochs * options.Minibatches; update++)
+        return tokens;
+    }
+
+    /// <summary>One optimizer step on some samples of a rollout.</summary>
+    internal void Update(RolloutTokens tokens, ReadOnlySpan<int> samples, bool isFirst)
+    {
+        tokens.Normalize(samples, options.Normalizer);
+        for (int start = 0; start < samples.Length; start += microBatch)
         {
-            int part = update % options.Minibatches;
-            tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
-            ReadOnlySpan<int> minibatch = tokens.Order.Slice(part * perUpdate, perUpdate);
-            tokens.Normalize(minibatch, options.Normalizer);
-            for (int start = 0; start < perUpdate; start += microBatch)
-            {
-                entropy += Accumulate(tokens, minibatch.Slice(start, Math.Min(microBatch, perUpdate - start)), isFirst: update == 0);
-            }
-
-            optimizer.Step();
-            gradientNorm = Math.Max(gradientNorm, optimizer.GradientNorm);
+            entropySum += Accumulate(tokens, samples.Slice(start, Math.Min(microBatch, samples.Length - start)), isFirst);
         }
 
-        Describe(step, rollout, tokens, entropy, gradientNorm, metrics);
+        optimizer.Step();
+        gradientNorm = Math.Max(gradientNorm, optimizer.GradientNorm);
+    }
+
+    /// <summary>Metrics of the updates since the last call.</summary>
+    internal void Describe(int updates, MetricRow metrics)
+    {
+        double[] sums = statistics.ToArray<double>();
+        double counted = Math.Max(1, sums[2]);
+        metrics[MetricNames.Loss] = sums[0] / updates;
+        metrics[MetricNames.Entropy] = entropySum / counted;
+        metrics[MetricNames.ClipRatioLow] = sums[3] / counted;
+        metrics[MetricNames.ClipRatioHigh] = sums[4] / counted;
+        metrics[MetricNames.ClipRatioRegion] = (sums[3] + sums[4]) / counted;
+        if (reference is not null)
+        {
+            metrics[MetricNames.Kl] = sums[8] / counted;
+        }
+
+        metrics[MetricNames.GradNorm] = gradientNorm;
+        metrics[MetricNames.LearningRate] = optimizer.LearningRate;
+        metrics[MetricNames.MismatchBits] = totals.MismatchBits;
+        metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
+        statistics.Clear();
+        (entropySum, gradientNorm) = (0, 0);
     }
 
     /// <summary>Writes the advantage of every sample; those without a score get 0 and no weight.</summary>
@@ -208,34 +251,5 @@ public sealed class GrpoTrainer : IDisposable
             reference is null ? default : referenceLogprobs.RowRange(start, count), advantages.RowRange(start, count),
             weights.RowRange(start, count), default, rows.DLogprob, statistics, options.ClipLow, options.ClipHigh, options.Delta, options.Beta);
         return HeadGradient.Logprob;
-    }
-
-    private void Describe(int step, Rollout rollout, RolloutTokens tokens, double entropy, double gradientNorm, MetricRow metrics)
-    {
-        double[] sums = statistics.ToArray<double>();
-        double counted = Math.Max(1, sums[2]);
-        int updates = options.InnerEpochs * options.Minibatches;
-        totals.Samples += tokens.Count;
-        totals.GeneratedTokens += rollout.CompletionTokens;
-        metrics[MetricNames.Loss] = sums[0] / updates;
-        metrics[MetricNames.Entropy] = entropy / counted;
-        metrics[MetricNames.ClipRatioLow] = sums[3] / counted;
-        metrics[MetricNames.ClipRatioHigh] = sums[4] / counted;
-        metrics[MetricNames.ClipRatioRegion] = (sums[3] + sums[4]) / counted;
-        if (reference is not null)
-        {
-            metrics[MetricNames.Kl] = sums[8] / counted;
-            metrics[MetricNames.KlPerSequence] = tokens.MeanLogRatio();
-        }
-
-        metrics[MetricNames.GradNorm] = gradientNorm;
-        metrics[MetricNames.LearningRate] = optimizer.LearningRate;
-        metrics[MetricNames.MismatchBits] = totals.MismatchBits;
-        metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
-        rollout.Describe(metrics);
-        if (run.KeepsSamples(step))
-        {
-            rollout.Keep(run, step, tokens.Advantages);
-        }
     }
 }

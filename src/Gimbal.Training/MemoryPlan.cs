@@ -87,6 +87,19 @@ public sealed class MemoryPlan
         });
     }
 
+    /// <summary>Arena bytes of one forward pass over a micro-batch of a reward or value model.</summary>
+    public static long ScoringBytes(ScoreModel model, int sequences, int length)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using Device meta = Device.Open("meta");
+        using ScoreModel twin = model.OnDevice(meta);
+        return Run(meta, sequences, length, recompute: false, (tape, batch) =>
+        {
+            tape.Recording = false;
+            twin.Score(tape, twin.Forward(tape, batch), batch.Rows);
+        });
+    }
+
     private static long Run(Device meta, int sequences, int length, bool recompute, Action<Tape, TokenBatch> pass)
     {
         using Arena arena = new(meta, 0);

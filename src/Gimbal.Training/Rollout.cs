@@ -38,7 +38,17 @@ internal sealed class Rollout
                 : ids[i - 1];
         }
 
-        IReadOnlyList<GeneratedSequence> sequences = policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken);
+        return Of(policy, prompts, perPrompt,
+            policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken));
+    }
+
+    /// <summary>A rollout of completions drawn already.</summary>
+    /// <param name="policy">Whose tokenizer makes text of them.</param>
+    /// <param name="prompts">The prompts.</param>
+    /// <param name="perPrompt">Completions of each.</param>
+    /// <param name="sequences">Those of the first prompt, then of the second, ...</param>
+    public static Rollout Of(LanguageModel policy, IReadOnlyList<PromptExample> prompts, int perPrompt, IReadOnlyList<GeneratedSequence> sequences)
+    {
         Sample[] samples = new Sample[sequences.Count];
         for (int i = 0; i < samples.Length; i++)
         {

@@ -110,6 +110,12 @@ public sealed class SftTrainer : IDisposable
     private void Step(int step, MetricRow metrics)
     {
         order.Fill(step, rows);
+        Update(rows, metrics);
+    }
+
+    /// <summary>One optimizer step on examples of these numbers.</summary>
+    internal void Update(int[] rows, MetricRow metrics)
+    {
         int tokens = rows.Sum(row => examples[row].CompletionLength);
         weight = 1f / tokens;
         double lossSum = 0, entropySum = 0;

@@ -12,25 +12,31 @@ internal readonly record struct TokenSequence(int[] Tokens, int PromptLength)
 
     /// <summary>The ids of a prompt: given ones, or those of the tokenizer. Never empty.</summary>
     /// <exception cref="GimbalException">The prompt has no token and the tokenizer no begin token to stand for it.</exception>
-    public static int[] PromptIds(LanguageModel model, string prompt, int[]? ids) => Begin(model, ids ?? model.Tokenizer.Encode(prompt));
+    public static int[] PromptIds(TransformerModel model, string prompt, int[]? ids) => Begin(model, ids ?? model.Tokenizer.Encode(prompt));
 
     /// <summary>
     /// An example to learn from. Prompt and completion are encoded together where the prompt's ids come out as a prefix, apart
-    /// where a token would straddle the boundary. The completion gets an end token unless its given ids have one.
+    /// where a token would straddle the boundary. A completion of text gets an end token; given ids stay as they are.
     /// </summary>
-    public static TokenSequence Of(LanguageModel model, string prompt, string completion, int[]? promptIds, int[]? completionIds)
+    public static TokenSequence Of(TransformerModel model, string prompt, string completion, int[]? promptIds, int[]? completionIds)
     {
         int[] begin = PromptIds(model, prompt, promptIds);
-        int[] rest = completionIds ?? Continuation(model, prompt, completion, begin);
-        return rest.Length > 0 && model.IsEnd(rest[^1]) || model.EndIds.Count == 0
+        if (completionIds is not null)
+        {
+            return new TokenSequence([.. begin, .. completionIds], begin.Length);
+        }
+
+        int[] rest = Continuation(model, prompt, completion, begin);
+        return model.EndIds.Count == 0 || (rest.Length > 0 && model.IsEnd(rest[^1]))
             ? new TokenSequence([.. begin, .. rest], begin.Length)
             : new TokenSequence([.. begin, .. rest, model.EndIds[0]], begin.Length);
     }
 
     /// <summary>Cut at the end to at most so many tokens.</summary>
-    public TokenSequence CutTo(int length) => Tokens.Length <= length ? this : this with { Tokens = Tokens[..length] };
+    public TokenSequence CutTo(int length) =>
+        Tokens.Length <= length ? this : new TokenSequence(Tokens[..length], Math.Min(PromptLength, length));
 
-    private static int[] Continuation(LanguageModel model, string prompt, string completion, int[] begin)
+    private static int[] Continuation(TransformerModel model, string prompt, string completion, int[] begin)
     {
         int[] whole = model.Tokenizer.Encode(prompt + completion);
         return whole.AsSpan().StartsWith(begin)
@@ -38,7 +44,7 @@ internal readonly record struct TokenSequence(int[] Tokens, int PromptLength)
             : model.Tokenizer.Encode(completion, addSpecial: false);
     }
 
-    private static int[] Begin(LanguageModel model, int[] ids) =>
+    private static int[] Begin(TransformerModel model, int[] ids) =>
         ids.Length > 0 ? ids
         : model.Tokenizer.BosId is { } bos ? [bos]
         : throw new GimbalException("a prompt is empty and the tokenizer has no begin token to stand for it");

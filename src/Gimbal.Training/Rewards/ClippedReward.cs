@@ -1,7 +1,7 @@
 namespace Gimbal.Training;
 
 /// <summary>Scores of another reward, clipped to [-bound, bound].</summary>
-internal sealed class ClippedReward(IReward inner, float bound) : IReward
+internal sealed class ClippedReward(IReward inner, float bound) : IReward, IDisposable
 {
     public string Name => inner.Name;
 
@@ -13,4 +13,6 @@ internal sealed class ClippedReward(IReward inner, float bound) : IReward
             score = score is { } value ? Math.Clamp(value, -bound, bound) : null;
         }
     }
+
+    public void Dispose() => (inner as IDisposable)?.Dispose();
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Gimbal.Models;
+using Gimbal.Tensors;
 
 namespace Gimbal.Training;
 
@@ -87,27 +89,50 @@ public static partial class Reward
         return new ShuffledReward(reward, seed);
     }
 
-    /// <summary>The reward that options describe, clipped if they say so; the scale of a length target is the target.</summary>
-    /// <exception cref="InvalidConfigException">The kind is <see cref="RewardKind.Model"/>, which needs a model, or a value is missing.</exception>
-    /// <exception cref="InvalidFileException">The lexicon cannot be used.</exception>
-    public static IReward FromOptions(RewardFunctionOptions options)
+    /// <summary>Scores of a reward model at the last token, standardised and clipped where asked.</summary>
+    /// <param name="model">The model; it stays the caller's to dispose.</param>
+    /// <param name="standardizeBy">Moments that scores are centred and scaled by; null: scores as they are.</param>
+    /// <param name="clip">Scores are clipped to +- clip; 0: no clipping.</param>
+    public static IReward FromModel(ScoreModel model, RewardMoments? standardizeBy = null, float clip = 0)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfNegative(clip);
+        return Clipped(new ModelReward(model, standardizeBy, ownsModel: false), clip);
+    }
+
+    /// <summary>
+    /// The reward that options describe, clipped if they say so; the scale of a length target is the target. One that has loaded a
+    /// model is <see cref="IDisposable"/>.
+    /// </summary>
+    /// <param name="options">What a completion is worth.</param>
+    /// <param name="device">Where a reward model goes; the other kinds need none.</param>
+    /// <exception cref="InvalidConfigException">The kind is <see cref="RewardKind.Model"/> and there is no device, or a value is missing.</exception>
+    /// <exception cref="InvalidFileException">The lexicon or the model cannot be used.</exception>
+    public static IReward FromOptions(RewardFunctionOptions options, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        IReward reward = options.Kind switch
+        return Clipped(options.Kind switch
         {
             RewardKind.Exact => Exact(options.Column),
             RewardKind.Numeric => Numeric(options.Column),
             RewardKind.Regex => Regex(options.Pattern!),
             RewardKind.Length => Length(options.Target, options.Target),
             RewardKind.Lexicon => Lexicon(options.Lexicon!),
-            _ => throw new InvalidConfigException("reward.kind", $"'{options.Kind}' is not a reward computed from text."),
-        };
-        return options.Clip > 0 ? new ClippedReward(reward, options.Clip) : reward;
+            _ => LoadModel(options, device ?? throw new InvalidConfigException("reward.kind", "a reward model needs a device to run on.")),
+        }, options.Clip);
     }
 
     /// <summary>sum_i weight_i * reward_i. A part that leaves a sample out adds nothing; a sample that every part leaves out is left out.</summary>
     public static WeightedReward Sum(params ReadOnlySpan<(float Weight, IReward Reward)> parts) => new(parts);
+
+    private static IReward Clipped(IReward reward, float clip) => clip > 0 ? new ClippedReward(reward, clip) : reward;
+
+    private static ModelReward LoadModel(RewardFunctionOptions options, Device device)
+    {
+        RewardMoments? moments = options.Standardize ? RewardMoments.Load(options.Model!) : null;
+        return new ModelReward(ScoreModel.Load(options.Model!, device, trainable: false), moments, ownsModel: true);
+    }
 
     /// <summary>The last decimal number in a text, if there is one.</summary>
     internal static double? LastNumber(string text)

@@ -117,7 +117,7 @@ public static class MetricNames
     /// <summary>PPO: mean of score plus KL part.</summary>
     public const string ObjectiveRlhfReward = "objective/rlhf_reward";
 
-    /// <summary>PPO: mean score of the judge.</summary>
+    /// <summary>PPO: mean score, less the penalty where the end token is missing.</summary>
     public const string ObjectiveScores = "objective/scores";
 
     /// <summary>PPO: mean of (new - old)^2 / 2.</summary>
@@ -134,6 +134,9 @@ public static class MetricNames
 
     /// <summary>PPO: value loss.</summary>
     public const string LossValue = "loss/value_avg";
+
+    /// <summary>PPO: global gradient norm of the value model before clipping.</summary>
+    public const string ValueGradNorm = "val/grad_norm";
 
     /// <summary>PPO: share of values that the clip stops.</summary>
     public const string ValueClipFraction = "val/clipfrac_avg";

@@ -1,0 +1,270 @@
+using Gimbal.Models;
+using Gimbal.Tensors;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Gimbal.Training;
+
+/// <summary>Direct preference optimisation (Rafailov et al. 2023): the policy itself is the reward model.</summary>
+/// <remarks>
+/// Departures from the paper:
+/// <list type="bullet">
+/// <item>The reference is the policy as it is at the start (or a model given), and its log-probabilities are computed once, before
+/// the first step, after which it is let go; <see cref="DpoOptions.PrecomputeReference"/> keeps it instead.</item>
+/// <item>Labels may be smoothed (cDPO, Mitchell 2023); 0 is the paper's loss.</item>
+/// <item>Log-probabilities are summed over the completion, its end token included, and nothing is divided by length.</item>
+/// <item>The loss is the mean over the pairs of the optimizer step, fixed before the step is split into micro-batches.</item>
+/// </list>
+/// </remarks>
+public sealed class DpoTrainer : IDisposable
+{
+    /// <summary>Rows of logits at a time, unless a single pair has more: a pair's loss needs all rows of both its sides.</summary>
+    private const int ChunkRows = 256;
+
+    private const int StatisticsCount = 6;
+
+    private readonly LanguageModel policy;
+    private readonly DpoOptions options;
+    private readonly List<(TokenSequence Chosen, TokenSequence Rejected)> pairs = [];
+    private readonly float[] referenceChosen;
+    private readonly float[] referenceRejected;
+    private readonly DataOrder order;
+    private readonly Optimizer optimizer;
+    private readonly PolicyPass pass;
+    private readonly PairChunks chunks = new(ChunkRows);
+    private readonly Column column = new();
+    private readonly TrainingTotals totals = new();
+    private readonly TrainingRun run;
+    private readonly Tensor statistics;
+    private readonly RowLoss loss;
+    private readonly int[] rows;
+    private readonly int microBatch;
+    private readonly bool ownsReference;
+    private LanguageModel? reference;
+    private bool isReferenceKnown;
+    private Tensor refChosen, refRejected, weights;
+
+    /// <summary>Prepares a run; nothing is trained yet.</summary>
+    /// <param name="policy">Trained in place.</param>
+    /// <param name="data">Prompts with a better and a worse completion.</param>
+    /// <param name="options">Steps, batch, beta, optimizer.</param>
+    /// <param name="loggerFactory">Where events go.</param>
+    /// <param name="reference">Frozen reference; null: a copy of the policy as it is now.</param>
+    /// <exception cref="InvalidConfigException">An option lies outside its range.</exception>
+    /// <exception cref="GimbalException">No pair fits, or the run needs more memory than there is.</exception>
+    public DpoTrainer(LanguageModel policy, PreferenceDataset data, DpoOptions options, ILoggerFactory? loggerFactory = null,
+        LanguageModel? reference = null)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        (this.policy, this.options) = (policy, options);
+        ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DpoTrainer>();
+        Tokenize(data, logger);
+        (referenceChosen, referenceRejected) = (new float[pairs.Count], new float[pairs.Count]);
+        ownsReference = reference is null;
+        this.reference = reference ?? policy.Clone(trainable: false);
+        order = new DataOrder(pairs.Count, options.Seed);
+        optimizer = new Optimizer(policy.Store, options.Optimizer, options.MaxSteps);
+        rows = new int[options.BatchSize];
+        microBatch = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
+        int longest = pairs.Max(pair => Math.Max(pair.Chosen.Tokens.Length, pair.Rejected.Tokens.Length));
+        MemoryPlan plan = new();
+        plan.AddModel("policy", policy);
+        plan.AddModel("reference", this.reference);
+        plan.Add("activations", MemoryPlan.TrainingBytes(policy, 2 * microBatch, longest, Math.Max(ChunkRows, 2 * longest)),
+            "lower train.micro_batch or train.max_length");
+        plan.Check(policy.Device);
+        Log.Planned(logger, "dpo", plan);
+        pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
+        statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
+        loss = RowLoss;
+        run = new TrainingRun
+        {
+            Command = "dpo",
+            Options = options,
+            Device = policy.Device,
+            Steps = options.MaxSteps,
+            Models = [("policy", policy.Store, optimizer)],
+            Totals = totals,
+            Step = Step,
+            SaveModel = policy.Save,
+            PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + (this.reference?.Store.Bytes ?? 0),
+            Logger = logger,
+        };
+    }
+
+    /// <summary>Pairs to learn from: those whose sides both keep a token of the completion.</summary>
+    public int PairCount => pairs.Count;
+
+    /// <summary>Runs all steps.</summary>
+    /// <param name="progress">Told of every step.</param>
+    /// <param name="cancellationToken">Finishes the step, commits a checkpoint, then throws.</param>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or a gradient is not finite.</exception>
+    public Task<TrainingResult> TrainAsync(IProgress<TrainingProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        run.StartAsync(progress, cancellationToken);
+
+    /// <summary>Gives the memory of the run back; the policy stays.</summary>
+    public void Dispose()
+    {
+        pass.Dispose();
+        optimizer.Dispose();
+        ReleaseReference();
+    }
+
+    internal void Step(int step, MetricRow metrics)
+    {
+        // h = log pi(y | x) - log pi_ref(y | x) needs the reference: once, or for the pairs of every step.
+        order.Fill(step, rows);
+        if (!isReferenceKnown)
+        {
+            Reference(options.PrecomputeReference ? [.. Enumerable.Range(0, pairs.Count)] : rows);
+            if (options.PrecomputeReference)
+            {
+                isReferenceKnown = true;
+                ReleaseReference();
+            }
+        }
+
+        // Mean over the pairs of the step of -log sigmoid(beta (h_chosen - h_rejected)).
+        statistics.Clear();
+        double entropy = 0;
+        int tokens = 0;
+        for (int start = 0; start < rows.Length; start += microBatch)
+        {
+            entropy += Accumulate(rows.AsSpan(start, Math.Min(microBatch, rows.Length - start)));
+            tokens += pass.Batch.LossRows;
+        }
+
+        optimizer.Step();
+        totals.Samples += rows.Length;
+        Describe(entropy / tokens, metrics);
+    }
+
+    /// <summary>Sums of the reference's log-probabilities over both completions of some pairs.</summary>
+    private void Reference(ReadOnlySpan<int> wanted)
+    {
+        for (int start = 0; start < wanted.Length; start += microBatch)
+        {
+            ReadOnlySpan<int> part = wanted.Slice(start, Math.Min(microBatch, wanted.Length - start));
+            chunks.Fill(pass.Batch, pairs, part);
+            using ArenaScope scope = pass.Arena.Enter();
+            pass.Tape.Recording = false;
+            pass.Batch.Upload(pass.Arena);
+            Tensor hidden = Ops.GatherRows(pass.Tape, reference!.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
+            (Tensor logprob, _) = Ops.LinearLogprob(pass.Arena, hidden, reference.Head, pass.Batch.Targets, 1);
+            Tensor sums = pass.Arena.Allocate(DType.Float32, new Shape(pass.Batch.Sequences));
+            Ops.SegmentSum(logprob, pass.Batch.LossStartsTensor, sums);
+            ReadOnlySpan<float> values = column.Download(sums);
+            for (int i = 0; i < part.Length; i++)
+            {
+                (int chosen, int rejected) = chunks.SequencesOf(i);
+                (referenceChosen[part[i]], referenceRejected[part[i]]) = (values[chosen], values[rejected]);
+            }
+        }
+    }
+
+    /// <summary>Adds the gradient of one micro-batch; returns the sum of its tokens' entropies.</summary>
+    private double Accumulate(ReadOnlySpan<int> part)
+    {
+        chunks.Fill(pass.Batch, pairs, part);
+        using ArenaScope scope = pass.Arena.Enter();
+        pass.Tape.Recording = true;
+        pass.Batch.Upload(pass.Arena);
+        chunks.Upload(pass.Arena, pass.Batch);
+        refChosen = Upload(referenceChosen, part);
+        refRejected = Upload(referenceRejected, part);
+        column.Clear();
+        column.AddRepeated(1f / rows.Length, part.Length);
+        weights = column.Upload(pass.Arena);
+        Tensor hidden = Ops.GatherRows(pass.Tape, policy.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
+        (_, Tensor entropy) = Ops.LinearLogprob(pass.Tape, hidden, policy.Head, pass.Batch.Targets, 1, loss, chunks.Rows);
+        pass.Tape.Backward();
+        totals.TrainedTokens += pass.Batch.Tokens;
+        return column.SumOf(entropy);
+    }
+
+    /// <summary>
+    /// l = -(1 - s) log sigmoid(beta Z) - s log sigmoid(-beta Z), Z = h_chosen - h_rejected, of the pairs of a chunk, and its
+    /// gradient in the log-probability of each of their tokens.
+    /// </summary>
+    private HeadGradient RowLoss(in HeadRows chunk)
+    {
+        (int first, int count, Tensor starts) = chunks.At(chunk.Start);
+        Tensor sums = pass.Arena.Allocate(DType.Float32, new Shape(2 * count));
+        Tensor gradients = pass.Arena.Allocate(DType.Float32, new Shape(2 * count));
+        Ops.SegmentSum(chunk.Logprob, starts, sums);
+        Ops.DpoLoss(sums.RowRange(0, count), sums.RowRange(count, count), refChosen.RowRange(first, count),
+            refRejected.RowRange(first, count), weights.RowRange(first, count), default, gradients.RowRange(0, count),
+            gradients.RowRange(count, count), statistics, options.Beta, options.LabelSmoothing);
+        Ops.SegmentSumBackward(gradients, starts, chunk.DLogprob);
+        return HeadGradient.Logprob;
+    }
+
+    private Tensor Upload(float[] values, ReadOnlySpan<int> part)
+    {
+        column.Clear();
+        foreach (int pair in part)
+        {
+            column.Add(values[pair]);
+        }
+
+        return column.Upload(pass.Arena);
+    }
+
+    private void Describe(double entropy, MetricRow metrics)
+    {
+        double[] sums = statistics.ToArray<double>();
+        double count = sums[2], chosen = sums[3] / count, rejected = sums[4] / count;
+        metrics[MetricNames.Loss] = sums[0];
+        metrics[MetricNames.RewardsChosen] = chosen;
+        metrics[MetricNames.RewardsRejected] = rejected;
+        metrics[MetricNames.RewardsMargins] = chosen - rejected;
+        metrics[MetricNames.RewardsAccuracies] = sums[5] / count;
+        metrics[MetricNames.LogpsChosen] = chosen / options.Beta + rows.Average(row => (double)referenceChosen[row]);
+        metrics[MetricNames.LogpsRejected] = rejected / options.Beta + rows.Average(row => (double)referenceRejected[row]);
+        metrics[MetricNames.Entropy] = entropy;
+        metrics[MetricNames.GradNorm] = optimizer.GradientNorm;
+        metrics[MetricNames.LearningRate] = optimizer.LearningRate;
+    }
+
+    /// <summary>Cuts completions to the longest length; a pair of which nothing is left on one side is left out.</summary>
+    private void Tokenize(PreferenceDataset data, ILogger logger)
+    {
+        int context = policy.Config.MaxPositions, cut = 0;
+        int longest = options.MaxLength == 0 ? context : Math.Min(options.MaxLength, context);
+        foreach (PreferenceExample example in data)
+        {
+            TokenSequence chosen = TokenSequence.Of(policy, example.Prompt, example.Chosen, example.PromptIds, example.ChosenIds);
+            TokenSequence rejected = TokenSequence.Of(policy, example.Prompt, example.Rejected, example.PromptIds, example.RejectedIds);
+            cut += chosen.Tokens.Length > longest || rejected.Tokens.Length > longest ? 1 : 0;
+            (chosen, rejected) = (chosen.CutTo(longest), rejected.CutTo(longest));
+            if (chosen.CompletionLength > 0 && rejected.CompletionLength > 0)
+            {
+                pairs.Add((chosen, rejected));
+            }
+        }
+
+        if (pairs.Count == 0)
+        {
+            throw new GimbalException($"none of the {data.Count} pairs has completions within {longest} tokens: raise train.max_length");
+        }
+
+        if (cut > 0)
+        {
+            Log.LongPairs(logger, "dpo", cut, data.Count, longest, data.Count - pairs.Count);
+        }
+    }
+
+    private void ReleaseReference()
+    {
+        if (ownsReference)
+        {
+            reference?.Dispose();
+        }
+
+        reference = null;
+    }
+}
