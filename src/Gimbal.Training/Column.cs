@@ -30,7 +30,7 @@ internal sealed class Column
     }
 
     /// <summary>Takes the values of a tensor.</summary>
-    public ReadOnlySpan<float> Download(in Tensor tensor)
+    public ReadOnlySpan<float> Download(scoped in Tensor tensor)
     {
         Clear();
         tensor.CopyTo(Extend((int)tensor.Count));
