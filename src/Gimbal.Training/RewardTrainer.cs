@@ -37,6 +37,7 @@ public sealed class RewardTrainer : IDisposable
     private readonly TrainingRun run;
     private readonly Tensor statistics;
     private readonly int[] rows;
+    private readonly (TokenSequence Chosen, TokenSequence Rejected)[] stepPairs;
     private readonly int microBatch;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
@@ -70,6 +71,7 @@ public sealed class RewardTrainer : IDisposable
         order = new DataOrder(this.pairs.Count, options.Seed);
         optimizer = new Optimizer(model.Store, options.Optimizer, options.MaxSteps);
         rows = new int[options.BatchSize];
+        stepPairs = new (TokenSequence, TokenSequence)[options.BatchSize];
         microBatch = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
         MemoryPlan plan = new();
         plan.AddModel("model", model);
@@ -138,22 +140,33 @@ public sealed class RewardTrainer : IDisposable
         optimizer.Dispose();
     }
 
-    internal void Step(int step, MetricRow metrics)
+    private void Step(int step, MetricRow metrics)
+    {
+        order.Fill(step, rows);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            stepPairs[i] = pairs[rows[i]];
+        }
+
+        Update(stepPairs, metrics);
+    }
+
+    /// <summary>One optimizer step on some pairs.</summary>
+    internal void Update(ReadOnlySpan<(TokenSequence Chosen, TokenSequence Rejected)> chosen, MetricRow metrics)
     {
         // Mean over the pairs of the step of -log sigmoid(r_chosen - r_rejected) + center (r_chosen + r_rejected)^2.
-        order.Fill(step, rows);
         statistics.Clear();
         float smallest = float.PositiveInfinity, largest = float.NegativeInfinity;
-        for (int start = 0; start < rows.Length; start += microBatch)
+        for (int start = 0; start < chosen.Length; start += microBatch)
         {
-            foreach (float score in Accumulate(rows.AsSpan(start, Math.Min(microBatch, rows.Length - start))))
+            foreach (float score in Accumulate(chosen.Slice(start, Math.Min(microBatch, chosen.Length - start)), 1f / chosen.Length))
             {
                 (smallest, largest) = (Math.Min(smallest, score), Math.Max(largest, score));
             }
         }
 
         optimizer.Step();
-        totals.Samples += rows.Length;
+        totals.Samples += chosen.Length;
         double[] sums = statistics.ToArray<double>();
         metrics[MetricNames.Loss] = sums[0];
         metrics[MetricNames.MinReward] = smallest;
@@ -166,23 +179,23 @@ public sealed class RewardTrainer : IDisposable
     }
 
     /// <summary>Adds the gradient of one micro-batch; returns its scores, of all chosen, then of all rejected.</summary>
-    private ReadOnlySpan<float> Accumulate(ReadOnlySpan<int> part)
+    private ReadOnlySpan<float> Accumulate(ReadOnlySpan<(TokenSequence Chosen, TokenSequence Rejected)> part, float weight)
     {
         batch.Clear();
-        foreach (int row in part)
+        foreach ((TokenSequence chosen, _) in part)
         {
-            batch.Add(pairs[row].Chosen.Tokens, pairs[row].Chosen.PromptLength, feedLast: true);
+            batch.Add(chosen.Tokens, chosen.PromptLength, feedLast: true);
         }
 
-        foreach (int row in part)
+        foreach ((_, TokenSequence rejected) in part)
         {
-            batch.Add(pairs[row].Rejected.Tokens, pairs[row].Rejected.PromptLength, feedLast: true);
+            batch.Add(rejected.Tokens, rejected.PromptLength, feedLast: true);
         }
 
         using ArenaScope scope = arena.Enter();
         batch.Upload(arena);
         column.Clear();
-        column.AddRepeated(1f / rows.Length, part.Length);
+        column.AddRepeated(weight, part.Length);
         Tensor weights = column.Upload(arena);
         Tensor scores = model.Score(tape, model.Forward(tape, batch), batch.LastRows);
         Tensor gradients = arena.Allocate(DType.Float32, scores.Shape);

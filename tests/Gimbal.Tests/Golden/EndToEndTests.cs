@@ -138,7 +138,7 @@ public sealed class EndToEndTests : IDisposable
     {
         EndToEndCase golden = new("dpo_5_steps");
         using LanguageModel model = EndToEndCase.Llama(device);
-        using DpoTrainer trainer = new(model, Pairs(golden.Root.GetProperty("batch"), "completion_mask"), new DpoOptions
+        using DpoTrainer trainer = new(model, Pairs(golden.Root.GetProperty("batch")), new DpoOptions
         {
             MaxSteps = 5,
             BatchSize = 4,
@@ -167,7 +167,12 @@ public sealed class EndToEndTests : IDisposable
     {
         EndToEndCase golden = new("reward_model_5_steps");
         using ScoreModel model = EndToEndCase.Scorer(device, "rm_score.safetensors");
-        using RewardTrainer trainer = new(model, Pairs(golden.Root.GetProperty("batch"), null), new RewardOptions
+        JsonElement batch = golden.Root.GetProperty("batch");
+        TokenSequence[] sequences = [.. EndToEndCase.Rows(batch.GetProperty("input_ids")).Zip(EndToEndCase.Rows(batch.GetProperty("attention_mask")),
+            (ids, mask) => new TokenSequence(ids[..mask.Sum()], 1))];
+        (TokenSequence, TokenSequence)[] pairs = [.. sequences.Take(4).Zip(sequences.Skip(4))];
+        PreferenceDataset data = new([new PreferenceExample("", "", "", [0], new int[13], new int[13])]);
+        using RewardTrainer trainer = new(model, data, new RewardOptions
         {
             MaxSteps = 5,
             BatchSize = 4,
@@ -177,7 +182,7 @@ public sealed class EndToEndTests : IDisposable
         });
         for (int step = 0; step < 5; step++)
         {
-            trainer.Step(step, metrics);
+            trainer.Update(pairs, metrics);
             golden.AssertStep("loss", step, metrics[MetricNames.Loss]);
             golden.AssertStep("accuracy", step, metrics[MetricNames.Accuracy]);
             golden.AssertStep("margin", step, metrics[MetricNames.Margin]);
@@ -207,15 +212,15 @@ public sealed class EndToEndTests : IDisposable
         };
     }
 
-    /// <summary>Rows of all chosen, then of all rejected; without a completion mask the prompt is the first token.</summary>
-    private static PreferenceDataset Pairs(JsonElement batch, string? completionMask)
+    /// <summary>Rows of all chosen, then of all rejected.</summary>
+    private static PreferenceDataset Pairs(JsonElement batch)
     {
         int[][] ids = EndToEndCase.Rows(batch.GetProperty("input_ids")), mask = EndToEndCase.Rows(batch.GetProperty("attention_mask"));
-        int[][]? completion = completionMask is null ? null : EndToEndCase.Rows(batch.GetProperty(completionMask));
+        int[][] completion = EndToEndCase.Rows(batch.GetProperty("completion_mask"));
         int pairs = ids.Length / 2;
         return new PreferenceDataset(Enumerable.Range(0, pairs).Select(pair =>
         {
-            int prompt = completion is null ? 1 : Array.IndexOf(completion[pair], 1);
+            int prompt = Array.IndexOf(completion[pair], 1);
             return new PreferenceExample("", "", "", ids[pair][..prompt], Rest(pair, prompt), Rest(pair + pairs, prompt));
         }));
 
