@@ -50,10 +50,11 @@ internal sealed record CompareSubject : IDisposable
         Func<string, int, IProgress<TrainingProgress>> watch, CancellationToken cancellationToken)
     {
         SumsTask task = new(seed);
+        CharacterTokenizer tokenizer = SumsTask.CreateTokenizer();
         ModelConfig config = new()
         {
             Family = ModelFamily.Llama,
-            VocabularySize = SumsTask.VocabularySize,
+            VocabularySize = tokenizer.VocabularySize,
             HiddenSize = plan.Compare.Width,
             IntermediateSize = plan.Compare.Width * 11 / 4,
             Layers = plan.Compare.Layers,
@@ -61,10 +62,10 @@ internal sealed record CompareSubject : IDisposable
             KeyValueHeads = 4,
             HeadDim = plan.Compare.Width / 4,
             MaxPositions = 16,
-            EosTokenIds = [SumsTask.EndId],
-            PadTokenId = SumsTask.PadId,
+            EosTokenIds = [tokenizer.EosId!.Value],
+            PadTokenId = tokenizer.PadId,
         };
-        using LanguageModel model = new(config, SumsTask.CreateTokenizer(), device, seed);
+        using LanguageModel model = new(config, tokenizer, device, seed);
         CompletionDataset demonstrations = task.Demonstrations(plan.Compare.Demonstrations);
         using SftTrainer sft = new(model, demonstrations, plan.Sft with { Seed = seed }, loggers);
         TrainingResult result = await sft.TrainAsync(watch("sft", plan.Sft.MaxSteps), cancellationToken).ConfigureAwait(false);
