@@ -64,7 +64,8 @@ public sealed class PpoTrainer : IDisposable
         if (value.Config.VocabularySize != policy.Config.VocabularySize)
         {
             throw new ArgumentException(
-                $"the value model has {value.Config.VocabularySize} tokens, the policy {policy.Config.VocabularySize}: it reads the policy's", nameof(value));
+                $"the value model has {value.Config.VocabularySize} tokens, the policy {policy.Config.VocabularySize}: it reads the policy's",
+                nameof(value));
         }
 
         (this.policy, this.value, this.prompts, this.reward, this.options) = (policy, value, prompts, reward, options);
@@ -93,7 +94,8 @@ public sealed class PpoTrainer : IDisposable
             Totals = totals,
             Step = Step,
             SaveModel = policy.Save,
-            PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + value.Store.Bytes + (this.reference?.Store.Bytes ?? 0) + policy.GenerationBytes,
+            PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + value.Store.Bytes + (this.reference?.Store.Bytes ?? 0) +
+                policy.GenerationBytes,
             Logger = logger,
         };
     }
@@ -123,7 +125,8 @@ public sealed class PpoTrainer : IDisposable
         // Draw completions and let the judge score them.
         int[] rows = new int[options.Rollouts];
         order.Fill(step, rows);
-        Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], 1, options.Sampling, options.Seed, step, CancellationToken.None);
+        Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], 1, options.Sampling, options.Seed, step,
+            CancellationToken.None);
         rollout.Score(reward, CancellationToken.None);
         (RolloutTokens tokens, RolloutValues states) = Prepare(rollout, metrics);
 
@@ -133,7 +136,8 @@ public sealed class PpoTrainer : IDisposable
         {
             int part = update % options.Minibatches;
             tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
-            Update(tokens, states, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0, trainsPolicy: step >= options.ValueWarmupSteps);
+            Update(tokens, states, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0,
+                trainsPolicy: step >= options.ValueWarmupSteps);
         }
 
         totals.Samples += tokens.Count;

@@ -60,7 +60,8 @@ internal static class TokenRewards
     private static float[] Kl(Arena arena, RolloutTokens tokens, KlEstimator estimator)
     {
         Shape shape = new(tokens.TokenCount);
-        Tensor old = arena.Allocate(DType.Float32, shape), reference = arena.Allocate(DType.Float32, shape), kl = arena.Allocate(DType.Float32, shape);
+        Tensor old = arena.Allocate(DType.Float32, shape), reference = arena.Allocate(DType.Float32, shape);
+        Tensor kl = arena.Allocate(DType.Float32, shape);
         old.CopyFrom<float>(tokens.Old);
         reference.CopyFrom<float>(tokens.Reference);
         Ops.KlPenalty(old, reference, kl, default, (KlForm)estimator);

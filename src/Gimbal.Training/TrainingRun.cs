@@ -178,6 +178,7 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Information, Message = "{Command}: {Plan}")]
     public static partial void Planned(ILogger logger, string command, MemoryPlan plan);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Command}: {Long} of {Count} pairs have a side of more than {Longest} tokens; {LeftOut} pairs were left out, others cut")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Command}: {Long} of {Count} pairs have a side of more than {Longest} tokens; {LeftOut} pairs were left out, others cut")]
     public static partial void LongPairs(ILogger logger, string command, int @long, int count, int longest, int leftOut);
 }

@@ -18,7 +18,8 @@ internal sealed class EndToEndCase
         root = document.RootElement.Clone();
         if (root.TryGetProperty("tolerance", out JsonElement tolerance))
         {
-            (relative, absolute) = (tolerance.GetProperty("float32").GetProperty("rtol").GetDouble(), tolerance.GetProperty("float32").GetProperty("atol").GetDouble());
+            JsonElement single = tolerance.GetProperty("float32");
+            (relative, absolute) = (single.GetProperty("rtol").GetDouble(), single.GetProperty("atol").GetDouble());
         }
     }
 

@@ -50,7 +50,8 @@ public sealed class EndToEndPolicyTests : IDisposable
         {
             trainer.Update(tokens, tokens.Order, isFirst: step == 0);
             trainer.Describe(1, metrics);
-            foreach (string key in (string[])["loss", "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean", "grad_norm"])
+            foreach (string key in (string[])["loss", "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean",
+                "grad_norm"])
             {
                 golden.AssertStep(key, step, metrics[key]);
             }
@@ -157,7 +158,8 @@ public sealed class EndToEndPolicyTests : IDisposable
     {
         TokenSequence[] sequences = [.. prompts.Zip(completions, (prompt, completion) => new TokenSequence([.. prompt, .. completion], prompt.Length))];
         float[] logprobs = new float[completions.Sum(completion => completion.Length)];
-        using PolicyPass pass = new(device, MemoryPlan.TrainingBytes(policy, sequences.Length, sequences.Max(sequence => sequence.Tokens.Length)));
+        int longest = sequences.Max(sequence => sequence.Tokens.Length);
+        using PolicyPass pass = new(device, MemoryPlan.TrainingBytes(policy, sequences.Length, longest));
         pass.Logprobs(policy, sequences, 1, 3, logprobs);
         int written = 0;
         GeneratedSequence[] drawn = [.. sequences.Select(sequence => new GeneratedSequence(sequence.Tokens, sequence.PromptLength,

@@ -16,29 +16,34 @@ public sealed class TrainerInvarianceTests : IDisposable
 
     [Theory]
     [MemberData(nameof(MicroBatches))]
-    public Task SftGradientIsThatOfTheWholeStep(int microBatch) => SameGradient(microBatch, micro => Sft(subject.Model(), micro));
+    public Task SftGradientIsThatOfTheWholeStep(int microBatch) =>
+        SameGradient(microBatch, micro => Sft(subject.Model(), micro));
 
     [Theory]
     [MemberData(nameof(MicroBatches))]
     public Task RewardGradientIsThatOfTheWholeStep(int microBatch) => SameGradient(microBatch, async micro =>
     {
         ScoreModel model = subject.Scorer();
-        using RewardTrainer trainer = new(model, subject.Pairs, new RewardOptions { MaxSteps = 1, BatchSize = 8, MicroBatch = micro, Optimizer = TrainerSubject.Adam });
+        using RewardTrainer trainer = new(model, subject.Pairs,
+            new RewardOptions { MaxSteps = 1, BatchSize = 8, MicroBatch = micro, Optimizer = TrainerSubject.Adam });
         await Train(trainer.TrainAsync);
         return [model.Store];
     });
 
     [Theory]
     [MemberData(nameof(MicroBatches))]
-    public Task DpoGradientIsThatOfTheWholeStep(int microBatch) => SameGradient(microBatch, micro => Dpo(subject.Model(), micro, subject.Model(seed: 4)));
+    public Task DpoGradientIsThatOfTheWholeStep(int microBatch) =>
+        SameGradient(microBatch, micro => Dpo(subject.Model(), micro, subject.Model(seed: 4)));
 
     [Theory]
     [MemberData(nameof(MicroBatches))]
-    public Task GrpoGradientIsThatOfTheWholeStep(int microBatch) => SameGradient(microBatch, micro => Grpo(subject.Model(), micro));
+    public Task GrpoGradientIsThatOfTheWholeStep(int microBatch) =>
+        SameGradient(microBatch, micro => Grpo(subject.Model(), micro));
 
     [Theory]
     [MemberData(nameof(MicroBatches))]
-    public Task PpoGradientIsThatOfTheWholeStep(int microBatch) => SameGradient(microBatch, micro => Ppo(subject.Model(), micro));
+    public Task PpoGradientIsThatOfTheWholeStep(int microBatch) =>
+        SameGradient(microBatch, micro => Ppo(subject.Model(), micro));
 
     [Fact]
     public async Task FirstDpoLossIsLn2()
@@ -123,6 +128,8 @@ public sealed class TrainerInvarianceTests : IDisposable
         Sampling = TrainerSubject.Sampling,
     };
 
+    private static double Norm(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));
+
     private void AssertOnPolicy()
     {
         Assert.Equal(0, last[MetricNames.MismatchBits]);
@@ -131,7 +138,8 @@ public sealed class TrainerInvarianceTests : IDisposable
 
     private async Task<ParameterStore[]> Sft(LanguageModel model, int microBatch)
     {
-        using SftTrainer trainer = new(model, subject.Examples, new SftOptions { MaxSteps = 1, BatchSize = 8, MicroBatch = microBatch, Optimizer = TrainerSubject.Adam });
+        using SftTrainer trainer = new(model, subject.Examples,
+            new SftOptions { MaxSteps = 1, BatchSize = 8, MicroBatch = microBatch, Optimizer = TrainerSubject.Adam });
         await Train(trainer.TrainAsync);
         return [model.Store];
     }
@@ -186,13 +194,10 @@ public sealed class TrainerInvarianceTests : IDisposable
         for (int store = 0; store < whole.Length; store++)
         {
             float[] expected = whole[store].FirstMoment.ToArray<float>(), actual = split[store].FirstMoment.ToArray<float>();
-            float largest = expected.Max(Math.Abs);
-            Assert.True(largest > 0);
-            for (int i = 0; i < expected.Length; i++)
-            {
-                Assert.True(Math.Abs(expected[i] - actual[i]) <= 1e-6f * largest + 1e-5f * Math.Abs(expected[i]),
-                    $"gradient {i} of store {store}: {expected[i]:R} in one piece, {actual[i]:R} in pieces of {microBatch}");
-            }
+            double norm = Norm(expected), error = Norm([.. expected.Zip(actual, (one, pieces) => one - pieces)]) / norm;
+            Assert.True(norm > 0);
+            // Measured: 5e-8 to 1.2e-7, and 6e-7 for the reward model, where the gradients of the pairs nearly cancel.
+            Assert.True(error <= 2e-6, $"gradients of store {store} in pieces of {microBatch} differ by {error:E2} of their norm");
         }
     }
 }

@@ -80,7 +80,8 @@ public sealed class TrainerResumeTests : IDisposable
             Clip = 0.5f,
         }, subject.Device);
         using IDisposable held = (IDisposable)loaded;
-        Sample[] samples = [.. subject.Pairs.Select(pair => new Sample { Prompt = pair.Prompt, Completion = pair.Chosen, Ended = pair.Chosen.Length > 1 })];
+        Sample[] samples = [.. subject.Pairs.Select(pair =>
+            new Sample { Prompt = pair.Prompt, Completion = pair.Chosen, Ended = pair.Chosen.Length > 1 })];
         float?[] expected = new float?[samples.Length], actual = new float?[samples.Length];
         await inMemory.ScoreAsync(samples, expected, TestContext.Current.CancellationToken);
         await loaded.ScoreAsync(samples, actual, TestContext.Current.CancellationToken);
@@ -236,7 +237,8 @@ public sealed class TrainerThreadTests
             await dpo.TrainAsync(cancellationToken: cancellation);
         }
 
-        using (PpoTrainer ppo = new(policy, value, subject.Prompts, subject.Reward, TrainerInvarianceTests.PpoOptions(0) with { MaxSteps = 2, Rollouts = 32, Epochs = 2 }))
+        PpoOptions options = TrainerInvarianceTests.PpoOptions(0) with { MaxSteps = 2, Rollouts = 32, Epochs = 2 };
+        using (PpoTrainer ppo = new(policy, value, subject.Prompts, subject.Reward, options))
         {
             await ppo.TrainAsync(cancellationToken: cancellation);
         }
