@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Gimbal.Cli.Terminal;
 using Gimbal.Tensors;
 using Gimbal.Training;
@@ -9,8 +10,8 @@ namespace Gimbal.Cli.Commands;
 /// <param name="Layers">Its configuration, all layers applied.</param>
 /// <param name="Output">Where it writes.</param>
 /// <param name="IsResumed">True if it continues the run in its output folder.</param>
-/// <param name="IsQuick">True if small settings were asked for.</param>
-internal sealed record CommandContext(string Command, OptionLayers Layers, Output Output, bool IsResumed, bool IsQuick)
+/// <param name="Parsed">The command line, for options that are no key.</param>
+internal sealed record CommandContext(string Command, OptionLayers Layers, Output Output, bool IsResumed, ParseResult Parsed)
 {
     /// <summary>The run folder: the one asked for, which must be free unless the run is resumed, or a new one under runs/.</summary>
     /// <exception cref="InvalidFileException">The folder holds another run.</exception>

@@ -7,7 +7,15 @@ internal static class CommandList
 {
     public static IEnumerable<Command> Create() =>
     [
+        new CompareCommand(),
+        new SftCommand(),
+        new RewardCommand(),
+        new PpoCommand(),
+        new DpoCommand(),
+        new GrpoCommand(),
+        new GenerateCommand(),
         VerifyCommand.Create(),
+        BenchCommand.Create(),
         DoctorCommand.Create(),
     ];
 }

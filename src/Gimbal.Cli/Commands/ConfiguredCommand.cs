@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Gimbal.Cli.Configuration;
 using Gimbal.Cli.Terminal;
 using Gimbal.Training;
@@ -22,12 +23,15 @@ internal abstract class ConfiguredCommand : Command
     private readonly Option<bool> quickFlag = new("--quick") { Description = "Small settings, at most 5 GFLOP in all: for tests and slow devices." };
     private readonly List<(Option<string?> Flag, string Key)> shortcuts = [];
 
-    protected ConfiguredCommand(string name, string description, bool canResume = true) : base(name, description)
+    /// <param name="name">The command.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="isRun">True: it makes a run folder, and takes the flags that go with one.</param>
+    protected ConfiguredCommand(string name, string description, bool isRun = true) : base(name, description)
     {
-        foreach (Option option in (Option[])[configFlag, setFlag, seedFlag, deviceFlag, threadsFlag, outFlag, jsonFlag, quickFlag])
+        Option[] always = [configFlag, setFlag, seedFlag, deviceFlag, threadsFlag, jsonFlag];
+        Option[] ofRuns = [outFlag, resumeFlag, quickFlag];
+        foreach (Option option in isRun ? [.. always, .. ofRuns] : always)
             Options.Add(option);
-        if (canResume)
-            Options.Add(resumeFlag);
         SetAction(InvokeAsync);
     }
 
@@ -47,11 +51,30 @@ internal abstract class ConfiguredCommand : Command
         Options.Add(option);
     }
 
+    /// <summary>Other defaults that the configuration itself asks for, as another task's; null: those at hand are right.</summary>
+    /// <param name="asked">All layers over the usual defaults.</param>
+    /// <param name="isQuick">As in <see cref="CreateLayers(bool)"/>.</param>
+    protected virtual OptionLayers? CreateLayers(OptionLayers asked, bool isQuick) => null;
+
     private async Task<int> InvokeAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        OptionLayers layers = CreateLayers(parsed.GetValue(quickFlag));
-        DirectoryInfo? resumed = parsed.GetValue(resumeFlag);
-        if (resumed is not null)
+        bool isQuick = parsed.GetValue(quickFlag);
+        OptionLayers layers = CreateLayers(isQuick);
+        Apply(layers, parsed);
+        if (CreateLayers(layers, isQuick) is { } others)
+        {
+            Apply(others, parsed);
+            layers = others;
+        }
+
+        using Output console = new(parsed.GetValue(jsonFlag));
+        CommandContext context = new(Name, layers, console, parsed.GetValue(resumeFlag) is not null, parsed);
+        return await RunAsync(context, cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Apply(OptionLayers layers, ParseResult parsed)
+    {
+        if (parsed.GetValue(resumeFlag) is { } resumed)
         {
             RunHeader header = RunFolder.ReadHeader(resumed.FullName);
             if (header.Command != Name)
@@ -64,16 +87,12 @@ internal abstract class ConfiguredCommand : Command
             YamlFile.Apply(layers, file.ToString());
         foreach (string assignment in parsed.GetValue(setFlag) ?? [])
             layers.Set(assignment);
-        SetFrom(layers, "seed", parsed.GetValue(seedFlag)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--seed");
+        SetFrom(layers, "seed", parsed.GetValue(seedFlag)?.ToString(CultureInfo.InvariantCulture), "--seed");
         SetFrom(layers, "device", parsed.GetValue(deviceFlag), "--device");
-        SetFrom(layers, "threads", parsed.GetValue(threadsFlag)?.ToString(System.Globalization.CultureInfo.InvariantCulture), "--threads");
+        SetFrom(layers, "threads", parsed.GetValue(threadsFlag)?.ToString(CultureInfo.InvariantCulture), "--threads");
         SetFrom(layers, "output", parsed.GetValue(outFlag), "--out");
         foreach ((Option<string?> flag, string key) in shortcuts)
             SetFrom(layers, key, parsed.GetValue(flag), flag.Name);
-
-        using Output console = new(parsed.GetValue(jsonFlag));
-        CommandContext context = new(Name, layers, console, resumed is not null, parsed.GetValue(quickFlag));
-        return await RunAsync(context, cancellationToken).ConfigureAwait(false);
     }
 
     private static void SetFrom(OptionLayers layers, string key, string? value, string flag)

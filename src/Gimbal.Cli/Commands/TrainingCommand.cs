@@ -14,8 +14,39 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
     /// <summary>Loads model and data and prepares the trainer; whatever is wrong with them shows here, before the run starts.</summary>
     protected abstract TrainingJob Prepare(CommandContext context, T options, Device device);
 
+    /// <summary>What the trainer's rate counts.</summary>
+    protected virtual string Unit => "tokens";
+
     /// <summary>The options with the run folder in them. A record's <c>with</c> needs the type itself.</summary>
     protected abstract T In(T options, string folder, bool isResumed, string configuration);
+
+    /// <summary>The keys that trainers of language models share; the small settings bring their own task along.</summary>
+    protected static OptionLayers Inputs(bool isQuick) => new OptionLayers().Add(new ModelOptions()).Add(new RunOptions())
+        .Add(isQuick ? new DataOptions { Task = "sums", Rows = 200 } : new DataOptions())
+        .Add(isQuick ? new EvalOptions { Problems = 32 } : new EvalOptions());
+
+    /// <summary>The flags <c>--model</c> and <c>--task</c>.</summary>
+    protected void AddModelAndTask()
+    {
+        AddShortcut("--model", "model.path", "Folder of the model to start from");
+        AddShortcut("--task", "task", "Built-in task, sums or stories, in place of files");
+    }
+
+    /// <summary>A job that is filled step by step; what it owns by then is given back if a step fails.</summary>
+    protected static TrainingJob Build(string task, Action<TrainingJob> fill)
+    {
+        TrainingJob job = new() { Task = task };
+        try
+        {
+            fill(job);
+            return job;
+        }
+        catch
+        {
+            job.Dispose();
+            throw;
+        }
+    }
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
@@ -34,8 +65,8 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
         RunSummary summary = Summarize(job.Task, options, device, result, before, after);
         string json = summary.ToJson();
         AtomicFile.WriteText(Path.Combine(folder, "summary.json"), json);
-        AtomicFile.WriteText(Path.Combine(folder, "report.html"), RunReport.Render(folder, result, summary.Methods[0]));
-        Tell(messages, result, before, after);
+        AtomicFile.WriteText(Path.Combine(folder, "report.html"), RunReport.Render(folder, result, summary.Methods[0], Unit));
+        Tell(messages, result, before, after, Unit);
         messages.WriteLine($"model in {Path.Combine(folder, "model")}, report in {Path.Combine(folder, "report.html")}");
         context.Output.Summary(json.TrimEnd());
         return ExitCode.Success;
@@ -63,14 +94,15 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
         ],
     };
 
-    private static void Tell(TextWriter messages, TrainingResult result, Judged before, Judged after)
+    private static void Tell(TextWriter messages, TrainingResult result, Judged before, Judged after, string unit)
     {
         if (after.Accuracy is { } accuracy)
             messages.WriteLine($"accuracy {before.Accuracy} before, {accuracy} after, n {accuracy.Count}");
         if (after.Reward is { } reward)
-            messages.WriteLine(FormattableString.Invariant($"reward {before.Reward:0.000} before, {reward:0.000} after, KL per sequence {after.Kl:0.00}"));
+            messages.WriteLine(FormattableString.Invariant($"reward {before.Reward:0.000} before, {reward:0.000} after")
+                + (after.Kl is { } kl ? FormattableString.Invariant($", KL per sequence {kl:0.00}") : ""));
         messages.WriteLine(FormattableString.Invariant($"{result.Steps} steps in {result.Seconds:0.0} s, ") +
-            $"{CompareTable.Whole((long)result.TokensPerSecond)} tokens/s, peak {CompareTable.Bytes(result.PeakBytes)}" +
-            (result.ComparedTokens == 0 ? "" : $", mismatch {result.MismatchBits} bits of {CompareTable.Whole(result.ComparedTokens)} tokens"));
+            $"{CompareTable.Whole((long)result.TokensPerSecond)} {unit}/s, peak {CompareTable.Bytes(result.PeakBytes)}" +
+            (result.ComparedTokens == 0 ? "" : $", mismatch {result.MismatchBits} bits of {CompareTable.Whole(result.ComparedTokens)} {unit}"));
     }
 }

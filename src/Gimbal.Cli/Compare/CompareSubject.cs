@@ -1,3 +1,5 @@
+using Gimbal.Cli.Commands;
+using Gimbal.Cli.Report;
 using Gimbal.Models;
 using Gimbal.Tensors;
 using Gimbal.Training;
@@ -13,8 +15,8 @@ internal sealed record CompareSubject : IDisposable
     /// <summary>The frozen model that every method starts from.</summary>
     public required LanguageModel Start { get; init; }
 
-    /// <summary>How the start came about, as a row of the table; null where it was given.</summary>
-    public TrainingResult? StartTraining { get; init; }
+    /// <summary>How the start came about; null where it was given.</summary>
+    public StartStage? Training { get; init; }
 
     /// <summary>Its training data, for the control of more of the same; null where there is none.</summary>
     public CompletionDataset? Demonstrations { get; init; }
@@ -46,43 +48,27 @@ internal sealed record CompareSubject : IDisposable
     public required IReadOnlyList<string> Notes { get; init; }
 
     /// <summary>Two-digit sums: the model is made here, by SFT on partly wrong demonstrations.</summary>
-    public static async Task<CompareSubject> SumsAsync(ComparePlan plan, Device device, ulong seed, ILoggerFactory loggers,
+    public static async Task<CompareSubject> SumsAsync(ComparePlan plan, StageStore stages, Device device, ulong seed, ILoggerFactory loggers,
         Func<string, int, IProgress<TrainingProgress>> watch, CancellationToken cancellationToken)
     {
         SumsTask task = new(seed);
-        CharacterTokenizer tokenizer = SumsTask.CreateTokenizer();
-        ModelConfig config = new()
-        {
-            Family = ModelFamily.Llama,
-            VocabularySize = tokenizer.VocabularySize,
-            HiddenSize = plan.Compare.Width,
-            IntermediateSize = plan.Compare.Width * 11 / 4,
-            Layers = plan.Compare.Layers,
-            QueryHeads = 4,
-            KeyValueHeads = 4,
-            HeadDim = plan.Compare.Width / 4,
-            MaxPositions = 16,
-            EosTokenIds = [tokenizer.EosId!.Value],
-            PadTokenId = tokenizer.PadId,
-        };
-        using LanguageModel model = new(config, tokenizer, device, seed);
+        PromptDataset problems = new(task.HeldOut.Take(plan.Compare.Problems));
         CompletionDataset demonstrations = task.Demonstrations(plan.Compare.Demonstrations);
-        using SftTrainer sft = new(model, demonstrations, plan.Sft with { Seed = seed }, loggers);
-        TrainingResult result = await sft.TrainAsync(watch("sft", plan.Sft.MaxSteps), cancellationToken).ConfigureAwait(false);
-        LanguageModel start = model.Clone(trainable: false);
+        (LanguageModel start, StartStage training) = await FineTuneAsync(plan, stages, task, problems, demonstrations, device, seed, loggers, watch, cancellationToken)
+            .ConfigureAwait(false);
         IReadOnlyList<PreferenceExample> pairs = Rank(start, [.. task.Train.Take(plan.Compare.PairPrompts)], task.Reward, plan.Compare, SumsTask.MaxCompletionTokens, seed);
         IReadOnlyList<PreferenceExample> heldOut = Rank(start, [.. task.Tuning.Take(plan.Compare.PairPrompts)], task.Reward, plan.Compare, SumsTask.MaxCompletionTokens, seed + 1);
         return new CompareSubject
         {
             Task = "sums",
             Start = start,
-            StartTraining = result,
+            Training = training,
             Demonstrations = demonstrations,
             Train = task.Train,
-            HeldOut = new PromptDataset(task.HeldOut.Take(plan.Compare.Problems)),
+            HeldOut = problems,
             Reward = task.Reward,
-            Pairs = new PreferenceDataset(pairs),
-            HeldOutPairs = new PreferenceDataset(heldOut),
+            Pairs = pairs.Count > 0 ? new PreferenceDataset(pairs) : SumsInputs.Pairs(task.Train),
+            HeldOutPairs = heldOut.Count > 0 ? new PreferenceDataset(heldOut) : SumsInputs.Pairs(task.Tuning),
             MaxNewTokens = SumsTask.MaxCompletionTokens,
             HasAccuracy = true,
             JudgedSamples = 1,
@@ -94,6 +80,7 @@ internal sealed record CompareSubject : IDisposable
                 "what reinforcement does here is mostly to reweight a minority mode that sampling already shows.",
                 "Problems are split by unordered operand pair: no held-out pair was seen in training in either order.",
                 "GRPO is paid by the verifier itself, PPO by a reward model of verifier-ranked pairs, DPO learns from those pairs.",
+                .. pairs.Count > 0 ? [] : (string[])["No sample of the start was right, so that there was nothing to rank: the pairs set the right answer against the common error."],
             ],
         };
     }
@@ -130,6 +117,28 @@ internal sealed record CompareSubject : IDisposable
     }
 
     public void Dispose() => Start.Dispose();
+
+    /// <summary>Makes the start of sums, or loads the one that a stopped comparison had made.</summary>
+    private static async Task<(LanguageModel Start, StartStage Training)> FineTuneAsync(ComparePlan plan, StageStore stages, SumsTask task,
+        PromptDataset problems, CompletionDataset demonstrations, Device device, ulong seed, ILoggerFactory loggers,
+        Func<string, int, IProgress<TrainingProgress>> watch, CancellationToken cancellationToken)
+    {
+        const string Stage = "sft";
+        string folder = stages.Folder(Stage);
+        if (stages.TryLoad(Stage, StageJson.Default.StartStage, out StartStage? done))
+            return (LanguageModel.Load(Path.Combine(folder, "model"), device, trainable: false), done);
+
+        using LanguageModel model = SumsInputs.CreateModel(device, seed, plan.Compare.Width, plan.Compare.Layers);
+        Judgement before;
+        using (PolicyJudge judge = new(model, problems, task.Reward, SumsTask.MaxCompletionTokens))
+            before = judge.Greedy(model);
+        using SftTrainer trainer = new(model, demonstrations, plan.Sft with { Seed = seed, Output = folder, Resume = stages.IsStarted(Stage) }, loggers);
+        TrainingResult training = await trainer.TrainAsync(watch(Stage, plan.Sft.MaxSteps), cancellationToken).ConfigureAwait(false);
+        done = new StartStage(training, RunMetrics.Read(Path.Combine(folder, "metrics.jsonl")).Find(MetricNames.Loss) ?? [],
+            new Proportion(before.Right, before.Count), before.Reward);
+        stages.Save(Stage, done, StageJson.Default.StartStage);
+        return (model.Clone(trainable: false), done);
+    }
 
     private static IReadOnlyList<PreferenceExample> Rank(LanguageModel model, IReadOnlyList<PromptExample> prompts, IReward reward,
         CompareOptions options, int maxNewTokens, ulong seed)

@@ -32,28 +32,28 @@ internal static class CompareTable
         method.Needs,
     ];
 
-    /// <summary>Prints the table.</summary>
+    /// <summary>Prints the table. What each method needed stands below it: a terminal has no room for prose in columns.</summary>
     public static void Write(IAnsiConsole console, CompareResult result)
     {
         Table table = new() { Border = TableBorder.Simple, Title = new TableTitle($"{result.Task}, seed {result.Seed}, {result.Device}") };
-        bool[] isEmpty = [.. Headings.Select((_, column) => column > 0 && result.Methods.All(method => Cells(method)[column] == "-"))];
-        for (int column = 0; column < Headings.Count; column++)
-        {
-            if (!isEmpty[column])
-                table.AddColumn(new TableColumn(Headings[column]) { Alignment = IsText(column) ? Justify.Left : Justify.Right });
-        }
-
+        int[] columns = [.. Enumerable.Range(0, NeedsColumn).Where(column => column == 0 || result.Methods.Any(method => Cells(method)[column] != "-"))];
+        foreach (int column in columns)
+            table.AddColumn(new TableColumn(Headings[column]) { Alignment = IsText(column) ? Justify.Left : Justify.Right, NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
         foreach (MethodResult method in result.Methods)
-            table.AddRow([.. Cells(method).Where((_, column) => !isEmpty[column]).Select(cell => new Text(cell))]);
+            table.AddRow(columns.Select(column => new Text(Cells(method)[column])));
         console.Write(table);
-        console.WriteLine($"before, after: share of {result.AccuracyMeaning}, with its 95% interval. reward: {result.RewardMeaning}. " +
-            "KL / seq: summed log-ratio to the start, fresh samples at temperature 1.");
+        if (result.AccuracyMeaning.Length > 0)
+            console.WriteLine($"before, after: share of {result.AccuracyMeaning}, with its 95% interval.");
+        console.WriteLine($"reward: {result.RewardMeaning}. KL / seq: summed log-ratio to the start, on fresh samples at temperature 1.");
+        console.WriteLine($"needed: {string.Join("; ", result.Methods.Select(method => $"{method.Label} {method.Needs}"))}.");
         foreach (string note in result.Notes)
             console.WriteLine(note);
     }
 
     /// <summary>True for a column of words, which is set from the left.</summary>
-    public static bool IsText(int column) => column == 0 || column == Headings.Count - 1;
+    public static bool IsText(int column) => column == 0 || column == NeedsColumn;
+
+    private static int NeedsColumn => Headings.Count - 1;
 
     /// <summary>A whole number with its thousands apart.</summary>
     public static string Whole(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);

@@ -1,3 +1,4 @@
+using Gimbal.Cli.Report;
 using Gimbal.Models;
 using Gimbal.Training;
 using Microsoft.Extensions.Logging;
@@ -11,11 +12,14 @@ namespace Gimbal.Cli.Compare;
 internal sealed class Comparison : IDisposable
 {
     private const int ReportedPrompts = 12;
+
+    /// <summary>Names beside curves, where a title has no room.</summary>
+    private static readonly Dictionary<string, string> Labels = new() { ["more_sft"] = "more SFT", ["shuffled"] = "shuffled" };
     private const long FinalDraw = 1 << 20;
 
     private readonly CompareSubject subject;
     private readonly ComparePlan plan;
-    private readonly RunFolder run;
+    private readonly StageStore stages;
     private readonly ulong seed;
     private readonly ILoggerFactory loggers;
     private readonly Func<string, int, IProgress<TrainingProgress>> watch;
@@ -25,14 +29,14 @@ internal sealed class Comparison : IDisposable
 
     /// <param name="subject">What the methods share.</param>
     /// <param name="plan">Options of each.</param>
-    /// <param name="run">Receives each method's run folder.</param>
+    /// <param name="stages">Where each method has its folder.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <param name="loggers">Where events go.</param>
     /// <param name="watch">Makes a display for a run of so many steps.</param>
-    public Comparison(CompareSubject subject, ComparePlan plan, RunFolder run, ulong seed, ILoggerFactory loggers,
+    public Comparison(CompareSubject subject, ComparePlan plan, StageStore stages, ulong seed, ILoggerFactory loggers,
         Func<string, int, IProgress<TrainingProgress>> watch)
     {
-        (this.subject, this.plan, this.run, this.seed, this.loggers, this.watch) = (subject, plan, run, seed, loggers, watch);
+        (this.subject, this.plan, this.stages, this.seed, this.loggers, this.watch) = (subject, plan, stages, seed, loggers, watch);
         judge = new PolicyJudge(subject.Start, subject.HeldOut, subject.Reward, subject.MaxNewTokens);
     }
 
@@ -45,18 +49,18 @@ internal sealed class Comparison : IDisposable
         using (scorer)
         {
             MethodResult ppo = await MethodAsync("ppo", "PPO", "a reward model", plan.Ppo.MaxSteps, (policy, options) =>
-                new PpoTrainer(policy, scorer.Clone(trainable: true), subject.Train, judgeModel, plan.Ppo with { Seed = seed, Output = options }, loggers), start,
+                new PpoTrainer(policy, scorer.Clone(trainable: true), subject.Train, judgeModel, plan.Ppo with { Seed = seed, Output = options, Resume = stages.IsStarted("ppo") }, loggers), start,
                 trainer => trainer.TrainAsync, cancellationToken).ConfigureAwait(false);
             methods.Add(ppo with { RewardModelAccuracy = accuracy, Seconds = ppo.Seconds + seconds });
         }
 
         methods.Add(await MethodAsync("dpo", "DPO", "preference pairs", plan.Dpo.MaxSteps, (policy, options) =>
-            new DpoTrainer(policy, subject.Pairs, plan.Dpo with { Seed = seed, Output = options }, loggers), start,
+            new DpoTrainer(policy, subject.Pairs, plan.Dpo with { Seed = seed, Output = options, Resume = stages.IsStarted("dpo") }, loggers), start,
             trainer => trainer.TrainAsync, cancellationToken).ConfigureAwait(false));
         methods.Add(await GrpoAsync("grpo", "GRPO", "a verifier", subject.Reward, start, cancellationToken).ConfigureAwait(false));
         if (plan.Compare.Controls && subject.Demonstrations is { } demonstrations)
         {
-            methods.Add(await GrpoAsync("shuffled", "GRPO, shuffled rewards", "nothing: a control", Reward.Shuffled(subject.Reward, seed), start,
+            methods.Add(await GrpoAsync("shuffled", "GRPO, shuffled rewards", "a verifier, its rewards shuffled", Reward.Shuffled(subject.Reward, seed), start,
                 cancellationToken).ConfigureAwait(false) with { IsControl = true });
             methods.Add(await MoreSftAsync(demonstrations, start, cancellationToken).ConfigureAwait(false));
         }
@@ -79,16 +83,17 @@ internal sealed class Comparison : IDisposable
     private MethodResult Start()
     {
         Judge("start", subject.Start, out Judgement? greedy, out Judgement sampled);
-        TrainingResult? training = subject.StartTraining;
+        TrainingResult? training = subject.Training?.Training;
+        bool isGiven = training is null;
         return new MethodResult
         {
-            Name = subject.StartTraining is null ? "start" : "sft",
-            Title = subject.StartTraining is null ? "the model as given" : "SFT, the start",
-            Label = subject.StartTraining is null ? "start" : "SFT",
-            Needs = subject.StartTraining is null ? "nothing" : "demonstrations",
-            AccuracyBefore = Accuracy(greedy),
+            Name = isGiven ? "start" : "sft",
+            Title = isGiven ? "the model as given" : "SFT, the start",
+            Label = isGiven ? "start" : "SFT",
+            Needs = isGiven ? "nothing" : "demonstrations",
+            AccuracyBefore = isGiven ? Accuracy(greedy) : subject.Training!.AccuracyBefore,
             AccuracyAfter = Accuracy(greedy),
-            RewardBefore = sampled.Reward,
+            RewardBefore = isGiven ? sampled.Reward : subject.Training!.RewardBefore,
             RewardAfter = sampled.Reward,
             Kl = 0,
             Seconds = training?.Seconds ?? 0,
@@ -96,12 +101,13 @@ internal sealed class Comparison : IDisposable
             TrainedTokens = training?.TrainedTokens ?? 0,
             TokensPerSecond = training?.TokensPerSecond ?? 0,
             PeakBytes = training?.PeakBytes ?? 0,
+            Losses = subject.Training?.Losses ?? [],
         };
     }
 
     private Task<MethodResult> GrpoAsync(string name, string title, string needs, IReward reward, MethodResult start, CancellationToken cancellationToken) =>
         MethodAsync(name, title, needs, plan.Grpo.MaxSteps, (policy, output) =>
-            new GrpoTrainer(policy, subject.Train, reward, plan.Grpo with { Seed = seed, Output = output }, loggers), start,
+            new GrpoTrainer(policy, subject.Train, reward, plan.Grpo with { Seed = seed, Output = output, Resume = stages.IsStarted(name) }, loggers), start,
             trainer => trainer.TrainAsync, cancellationToken);
 
     /// <summary>More of what made the start, with as many trained tokens as GRPO had.</summary>
@@ -115,20 +121,28 @@ internal sealed class Comparison : IDisposable
             MaxSteps = (int)Math.Max(1, Math.Round(budget / perStep)),
             Optimizer = plan.Sft.Optimizer with { LearningRate = plan.Grpo.Optimizer.LearningRate, WarmupSteps = 0, Schedule = plan.Grpo.Optimizer.Schedule },
         };
-        MethodResult result = await MethodAsync("more_sft", "SFT, more of it", "nothing: a control", more.MaxSteps, (policy, output) =>
-            new SftTrainer(policy, demonstrations, more with { Output = output }, loggers), start,
+        MethodResult result = await MethodAsync("more_sft", "more SFT", "demonstrations", more.MaxSteps, (policy, output) =>
+            new SftTrainer(policy, demonstrations, more with { Output = output, Resume = stages.IsStarted("more_sft") }, loggers), start,
             trainer => trainer.TrainAsync, cancellationToken).ConfigureAwait(false);
         return result with { IsControl = true };
     }
 
     private async Task<(IReward Judge, ScoreModel Model, Proportion Accuracy, double Seconds)> RewardModelAsync(CancellationToken cancellationToken)
     {
+        const string Stage = "reward_model";
+        const float ScoreClip = 3;
         ScoreModel model = ScoreModel.From(subject.Start);
-        using RewardTrainer trainer = new(model, subject.Pairs, plan.RewardModel with { Seed = seed, Output = run.File("reward_model") }, loggers);
-        TrainingResult result = await trainer.TrainAsync(watch("reward", plan.RewardModel.MaxSteps), cancellationToken).ConfigureAwait(false);
-        (int right, int count) = trainer.Evaluate(subject.HeldOutPairs);
-        IReward judgeModel = Reward.FromModel(model, trainer.Moments(subject.Pairs), clip: 3);
-        return (judgeModel, model, new Proportion(right, count), result.Seconds);
+        using RewardTrainer trainer = new(model, subject.Pairs,
+            plan.RewardModel with { Seed = seed, Output = stages.Folder(Stage), Resume = stages.IsStarted(Stage) }, loggers);
+        TrainingResult training = await trainer.TrainAsync(watch("reward", plan.RewardModel.MaxSteps), cancellationToken).ConfigureAwait(false);
+        if (!stages.TryLoad(Stage, StageJson.Default.RewardModelStage, out RewardModelStage? done))
+        {
+            (int right, int count) = trainer.Evaluate(subject.HeldOutPairs);
+            done = new RewardModelStage(training, new Proportion(right, count));
+            stages.Save(Stage, done, StageJson.Default.RewardModelStage);
+        }
+
+        return (Reward.FromModel(model, trainer.Moments(subject.Pairs), ScoreClip), model, done.Accuracy, done.Training.Seconds);
     }
 
     private delegate Task<TrainingResult> Train(IProgress<TrainingProgress>? progress, CancellationToken cancellationToken);
@@ -136,16 +150,24 @@ internal sealed class Comparison : IDisposable
     private async Task<MethodResult> MethodAsync<T>(string name, string title, string needs, int steps,
         Func<LanguageModel, string, T> make, MethodResult start, Func<T, Train> train, CancellationToken cancellationToken) where T : IDisposable
     {
+        if (stages.TryLoad(name, StageJson.Default.MethodStage, out MethodStage? done))
+        {
+            answers[name] = done.Answers;
+            return done.Result;
+        }
+
         using LanguageModel policy = subject.Start.Clone(trainable: true);
-        using T trainer = make(policy, run.File(name));
-        CurveRecorder recorder = new(judge, policy, plan.Compare, watch(name, steps));
+        CurveRecorder recorder = new(name, stages, judge, policy, plan.Compare, watch(name, steps));
+        recorder.Begin();
+        using T trainer = make(policy, stages.Folder(name));
         TrainingResult result = await train(trainer)(recorder, cancellationToken).ConfigureAwait(false);
         Judge(name, policy, out Judgement? greedy, out Judgement sampled);
-        return new MethodResult
+        double seconds = result.Seconds - recorder.Seconds;
+        MethodResult method = new()
         {
             Name = name,
             Title = title,
-            Label = title,
+            Label = Labels.GetValueOrDefault(name, title),
             Needs = needs,
             AccuracyBefore = start.AccuracyBefore,
             AccuracyAfter = Accuracy(greedy),
@@ -154,14 +176,16 @@ internal sealed class Comparison : IDisposable
             Kl = sampled.Kl,
             Samples = result.Samples,
             TrainedTokens = result.TrainedTokens,
-            TokensPerSecond = result.TokensPerSecond,
-            Seconds = result.Seconds - recorder.Seconds,
+            TokensPerSecond = result.TokensPerSecond * result.Seconds / seconds,
+            Seconds = seconds,
             PeakBytes = result.PeakBytes,
             MismatchBits = result.MismatchBits,
             ComparedTokens = result.ComparedTokens,
             Curve = recorder.Points,
-            Losses = recorder.Losses,
+            Losses = RunMetrics.Read(Path.Combine(stages.Folder(name), "metrics.jsonl")).Find(MetricNames.Loss) ?? [],
         };
+        stages.Save(name, new MethodStage(method, answers[name]), StageJson.Default.MethodStage);
+        return method;
     }
 
     private void Judge(string name, LanguageModel policy, out Judgement? greedy, out Judgement sampled)
@@ -183,37 +207,5 @@ internal sealed class Comparison : IDisposable
                 entry.Value.Texts[row * perPrompt],
                 subject.HasAccuracy ? entry.Value.Rewards[row * perPrompt] >= 1 : null,
                 subject.HasAccuracy ? null : entry.Value.Rewards[row * perPrompt]))]))];
-    }
-}
-
-/// <summary>Measures a policy a few times along its training, on the thread that trains it, and keeps its losses.</summary>
-internal sealed class CurveRecorder(PolicyJudge judge, LanguageModel policy, CompareOptions options, IProgress<TrainingProgress> next)
-    : IProgress<TrainingProgress>
-{
-    private readonly List<CurvePoint> points = [];
-    private readonly List<double> losses = [];
-
-    /// <summary>The curve so far.</summary>
-    public IReadOnlyList<CurvePoint> Points => points;
-
-    /// <summary>Training loss of each step.</summary>
-    public IReadOnlyList<double> Losses => losses;
-
-    /// <summary>Seconds that measuring took: not the method's.</summary>
-    public double Seconds { get; private set; }
-
-    public void Report(TrainingProgress value)
-    {
-        losses.Add(value.Metrics[MetricNames.Loss]);
-        int intervals = options.CurvePoints - 1;
-        if ((long)value.Step * intervals / value.MaxSteps > (long)(value.Step - 1) * intervals / value.MaxSteps)
-        {
-            System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
-            Judgement measured = judge.Sample(policy, options.CurvePrompts, 1, points.Count);
-            points.Add(new CurvePoint((double)value.Step / value.MaxSteps, measured.Reward, measured.Kl, measured.Entropy, measured.Length));
-            Seconds += clock.Elapsed.TotalSeconds;
-        }
-
-        next.Report(value);
     }
 }

@@ -55,7 +55,8 @@ internal static class ReportStyle
         .s-dpo { stroke: var(--dpo); } .f-dpo { fill: var(--dpo); } svg .t-dpo { fill: var(--dpo); }
         .s-grpo { stroke: var(--grpo); } .f-grpo { fill: var(--grpo); } svg .t-grpo { fill: var(--grpo); }
         .s-more_sft { stroke: var(--control); } .f-more_sft { fill: var(--control); } svg .t-more_sft { fill: var(--soft); }
-        .s-grpo_shuffled { stroke: var(--control); } .f-grpo_shuffled { fill: var(--control); } svg .t-grpo_shuffled { fill: var(--soft); }
+        .s-shuffled { stroke: var(--control); } .f-shuffled { fill: var(--control); } svg .t-shuffled { fill: var(--soft); }
+        .s-start { stroke: var(--sft); } .f-start { fill: var(--sft); } svg .t-start { fill: var(--sft); }
         .s-c0 { stroke: var(--c0); } .f-c0 { fill: var(--c0); } svg .t-c0 { fill: var(--c0); }
         .s-c1 { stroke: var(--c1); } .f-c1 { fill: var(--c1); } svg .t-c1 { fill: var(--c1); }
         .s-c2 { stroke: var(--c2); } .f-c2 { fill: var(--c2); } svg .t-c2 { fill: var(--c2); }
@@ -83,7 +84,7 @@ internal static class ReportStyle
         .score { display: block; color: var(--soft); font: 12px system-ui, sans-serif; }
         .key { display: inline-block; width: 10px; height: 10px; margin-right: 8px; border-radius: 3px; background: currentColor; }
         .k-sft { color: var(--sft); } .k-reward_model { color: var(--reward); } .k-ppo { color: var(--ppo); } .k-dpo { color: var(--dpo); }
-        .k-grpo { color: var(--grpo); } .k-more_sft, .k-grpo_shuffled { color: var(--control); }
+        .k-grpo { color: var(--grpo); } .k-start { color: var(--sft); } .k-more_sft, .k-shuffled { color: var(--control); }
         ul.notes { margin: 0; padding-left: 1.2em; max-width: 80ch; } ul.notes li { margin: 6px 0; }
         details { margin: 12px 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
         summary { padding: 11px 16px; cursor: pointer; font-weight: 600; }

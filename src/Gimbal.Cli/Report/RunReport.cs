@@ -40,11 +40,12 @@ internal static class RunReport
     /// <param name="path">The run folder.</param>
     /// <param name="result">What the trainer returned.</param>
     /// <param name="summary">What was judged.</param>
-    public static string Render(string path, TrainingResult result, MethodSummary summary)
+    /// <param name="unit">What the trainer's rate counts.</param>
+    public static string Render(string path, TrainingResult result, MethodSummary summary, string unit = "tokens")
     {
         RunMetrics metrics = RunMetrics.Read(Path.Combine(path, "metrics.jsonl"));
         StringBuilder body = new();
-        body.Append(Html.Section("Result", "", Tiles(result, summary)));
+        body.Append(Html.Section("Result", "", Tiles(result, summary, unit)));
         body.Append(Html.Section("Along the way", "Bold: moving average. Faint: every step.", Curves(metrics)));
         string samples = Samples(Path.Combine(path, "samples.jsonl"));
         if (samples.Length > 0)
@@ -55,7 +56,7 @@ internal static class RunReport
             $"{Path.GetFileName(path)}, seed {header.Seed}, {header.Device}, version {header.Version}, started {header.Started:d MMMM yyyy HH:mm} UTC"), body.ToString());
     }
 
-    private static string Tiles(TrainingResult result, MethodSummary summary)
+    private static string Tiles(TrainingResult result, MethodSummary summary, string unit)
     {
         StringBuilder html = new("<div class=\"tiles\">");
         if (summary.Accuracy is { } accuracy)
@@ -67,15 +68,15 @@ internal static class RunReport
         Tile(html, CompareTable.Whole(result.Steps), "steps");
         Tile(html, FormattableString.Invariant($"{result.Seconds:0.0} s"), "in this process");
         if (result.TokensPerSecond > 0)
-            Tile(html, CompareTable.Whole((long)result.TokensPerSecond), "tokens per second");
+            Tile(html, CompareTable.Whole((long)result.TokensPerSecond), $"{unit} per second");
         if (result.TrainedTokens > 0)
-            Tile(html, CompareTable.Whole(result.TrainedTokens), "tokens trained");
+            Tile(html, CompareTable.Whole(result.TrainedTokens), $"{unit} trained");
         if (result.Samples > 0)
             Tile(html, CompareTable.Whole(result.Samples), "samples drawn");
         if (result.PeakBytes > 0)
             Tile(html, CompareTable.Bytes(result.PeakBytes), "peak of the arenas");
         if (result.ComparedTokens > 0)
-            Tile(html, $"{CompareTable.Whole(result.MismatchBits)} bits", $"mismatch over {CompareTable.Whole(result.ComparedTokens)} sampled tokens");
+            Tile(html, $"{CompareTable.Whole(result.MismatchBits)} bits", $"mismatch over {CompareTable.Whole(result.ComparedTokens)} sampled {unit}");
         return html.Append("</div>").ToString();
     }
 

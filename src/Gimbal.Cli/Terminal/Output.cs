@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Spectre.Console;
 
 namespace Gimbal.Cli.Terminal;
@@ -21,18 +22,16 @@ internal sealed class Output : IDisposable
             Ansi = IsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
         });
         if (!IsTerminal)
-            Styled.Profile.Width = 160;
+            Styled.Profile.Width = 400; // nothing wraps in a file
         Loggers = LoggerFactory.Create(builder => builder
             .SetMinimumLevel(Environment.GetEnvironmentVariable("GIMBAL_DEBUG") == "1" ? LogLevel.Debug
                 : IsTerminal ? LogLevel.Warning : LogLevel.Information)
-            .AddSimpleConsole(console =>
+            .AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>()
+            .AddConsole(console =>
             {
-                console.SingleLine = true;
-                console.TimestampFormat = "HH:mm:ss ";
-                console.ColorBehavior = IsTerminal ? Microsoft.Extensions.Logging.Console.LoggerColorBehavior.Default
-                    : Microsoft.Extensions.Logging.Console.LoggerColorBehavior.Disabled;
-            })
-            .AddConsole(console => console.LogToStandardErrorThreshold = isJson ? LogLevel.Trace : LogLevel.Error));
+                console.FormatterName = LineFormatter.FormatterName;
+                console.LogToStandardErrorThreshold = isJson ? LogLevel.Trace : LogLevel.Error;
+            }));
     }
 
     public bool IsJson { get; }

@@ -24,22 +24,29 @@ internal static class TrainingDisplay
         (MetricNames.MeanLength, "length", "0.0"),
     ];
 
-    /// <summary>Runs <paramref name="work"/> with a progress sink that shows its steps.</summary>
+    /// <summary>Runs one training run with a progress sink that shows its steps.</summary>
     /// <param name="output">Where to show them.</param>
     /// <param name="name">The algorithm.</param>
     /// <param name="logEvery">Steps between lines where there is no terminal.</param>
     /// <param name="work">The training run.</param>
-    public static async Task<T> RunAsync<T>(Output output, string name, int logEvery, Func<IProgress<TrainingProgress>, Task<T>> work)
-    {
-        if (!output.IsTerminal)
-            return await work(new Lines(output.Messages, name, logEvery)).ConfigureAwait(false);
+    public static Task<T> RunAsync<T>(Output output, string name, int logEvery, Func<IProgress<TrainingProgress>, Task<T>> work) =>
+        output.IsTerminal ? OnTerminalAsync(output, start => work(start(name))) : work(new Lines(output.Messages, name, logEvery));
 
-        return await output.Styled.Progress().AutoClear(false)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
-                new ElapsedTimeColumn(), new RemainingTimeColumn())
-            .StartAsync(async context => await work(new Bar(context.AddTask(name, maxValue: 1), name)).ConfigureAwait(false))
-            .ConfigureAwait(false);
+    /// <summary>Runs several training runs; each asks for a sink by its name and its number of steps.</summary>
+    /// <param name="output">Where to show them.</param>
+    /// <param name="work">All the runs.</param>
+    public static Task<T> RunManyAsync<T>(Output output, Func<Func<string, int, IProgress<TrainingProgress>>, Task<T>> work)
+    {
+        const int LinesPerRun = 8;
+        return output.IsTerminal ? OnTerminalAsync(output, start => work((name, _) => start(name)))
+            : work((name, steps) => new Lines(output.Messages, name, Math.Max(1, steps / LinesPerRun)));
     }
+
+    private static async Task<T> OnTerminalAsync<T>(Output output, Func<Func<string, IProgress<TrainingProgress>>, Task<T>> work) =>
+        await output.Styled.Progress().AutoClear(false)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 24 }, new PercentageColumn(),
+                new ElapsedTimeColumn())
+            .StartAsync(context => work(name => new Bar(context.AddTask(name, maxValue: 1), name))).ConfigureAwait(false);
 
     /// <summary>One line: step, what matters of the metrics.</summary>
     internal static string Describe(string name, in TrainingProgress progress)

@@ -10,6 +10,16 @@ public sealed record CompareOptions : IOptions
     [Description("sums: made by the command itself. stories: a model, prompts, pairs and a lexicon from a folder.")]
     public CompareTaskKind Task { get; init; } = CompareTaskKind.Sums;
 
+    /// <summary>Run folder; without one the command makes one under runs/.</summary>
+    [OptionGroup("")]
+    [Description("Run folder; without one the command makes one under runs/.")]
+    public string? Output { get; init; }
+
+    /// <summary>Seed of every random draw.</summary>
+    [OptionGroup("")]
+    [Description("Seed of every random draw.")]
+    public ulong Seed { get; init; }
+
     /// <summary>Folder of the data of stories; without one the folder two above the model's.</summary>
     [Description("Folder of the data of stories; without one the folder two above the model's.")]
     public string? Data { get; init; }

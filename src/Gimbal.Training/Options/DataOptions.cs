@@ -18,10 +18,15 @@ public sealed record DataOptions : IOptions
     [Description("JSONL file: prompt; prompt and completion; prompt, chosen and rejected; or messages. Further columns go to the reward.")]
     public string? Data { get; init; }
 
+    /// <summary>Rows to use at most; 0: all.</summary>
+    [Description("Rows to use at most; 0: all.")]
+    public int Rows { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public void Validate()
     {
+        OptionCheck.AtLeast("train.rows", Rows, 0);
         if (Task is not null)
             OptionCheck.OneOf("task", Task, TaskNames);
         else

@@ -62,6 +62,9 @@ public sealed class OptionLayers
     /// <summary>True if a key of that name exists.</summary>
     public bool Knows(string key) => keys.Exists(known => known.Name == key);
 
+    /// <summary>True if a record of that type was added without a prefix.</summary>
+    public bool Has<T>() => records.Exists(record => record.Type == typeof(T) && record.Prefix is null);
+
     /// <summary>The record with all layers, checked.</summary>
     /// <param name="prefix">The prefix it was added with.</param>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
@@ -138,8 +141,8 @@ public sealed class OptionLayers
             }
 
             string canonical = Join(group, property.Name);
-            if (prefix is not null && group.Length == 0 || prefix is not null && canonical == "sampling.seed")
-                continue;
+            if (canonical == "sampling.seed" || (prefix is not null && group.Length == 0))
+                continue; // the command's own seed keys every draw
             string name = prefix is null ? canonical : Join(prefix, parent.Length > 0 ? canonical : property.Name);
             if (Knows(name))
                 continue;

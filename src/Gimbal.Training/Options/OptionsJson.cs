@@ -16,6 +16,7 @@ namespace Gimbal.Training;
 [JsonSerializable(typeof(GrpoOptions))]
 [JsonSerializable(typeof(ControlOptions))]
 [JsonSerializable(typeof(CompareOptions))]
+[JsonSerializable(typeof(GenerateOptions))]
 [JsonSerializable(typeof(RunOptions))]
 [JsonSerializable(typeof(ModelOptions))]
 [JsonSerializable(typeof(DataOptions))]

@@ -86,7 +86,7 @@ public sealed class ReportTests
 
     internal static CompareResult Comparison()
     {
-        string[] names = ["sft", "ppo", "dpo", "grpo", "more_sft", "grpo_shuffled"];
+        string[] names = ["sft", "ppo", "dpo", "grpo", "more_sft", "shuffled"];
         string[] titles = ["SFT (the start)", "PPO", "DPO", "GRPO", "more SFT", "GRPO, shuffled rewards"];
         string[] labels = ["SFT", "PPO", "DPO", "GRPO", "more SFT", "shuffled"];
         string[] needs = ["demonstrations", "a reward model from pairs", "5,600 pairs", "a verifier", "demonstrations", "a verifier, its rewards shuffled"];

@@ -44,7 +44,7 @@ public sealed class SummaryTests
     {
         using StringWriter text = new();
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No });
-        console.Profile.Width = 300;
+        console.Profile.Width = 400;
         CompareResult result = ReportTests.Comparison();
         CompareTable.Write(console, result);
 

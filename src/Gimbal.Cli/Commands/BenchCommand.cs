@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Gimbal.Cli.Bench;
+using Gimbal.Tensors;
+
+namespace Gimbal.Cli.Commands;
+
+/// <summary><c>gimbal bench</c>: times each op and sets it against what the machine can do.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        Option<string> device = new("--device") { Description = "cpu or cuda:N.", DefaultValueFactory = _ => "cpu" };
+        Option<int> threads = new("--threads") { Description = "Threads of the cpu device; 0: one per core." };
+        Option<string> op = new("--op") { Description = "Only ops whose name contains this.", DefaultValueFactory = _ => "" };
+        Option<bool> quick = new("--quick") { Description = "Small shapes, a second in all: a check that every op runs." };
+        Option<bool> json = new("--json") { Description = "Standard output carries JSON alone." };
+        Command command = new("bench", "Times each op: milliseconds, rate, share of the floor.") { device, threads, op, quick, json };
+        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(parsed.GetValue(device)!, parsed.GetValue(threads),
+            parsed.GetValue(op)!, parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)));
+        return command;
+    }
+
+    private static int Run(string name, int threads, string filter, bool isQuick, bool isJson, CancellationToken cancellationToken)
+    {
+        using Device device = Device.Open(name, new DeviceOptions { Threads = threads });
+        Ceiling ceiling = Ceiling.Measure(device.Threads, isQuick ? 64 : 512);
+        TextWriter table = isJson ? Console.Error : Console.Out;
+        table.WriteLine(device.ToString());
+        table.WriteLine(FormattableString.Invariant($"ceilings measured now: memory {ceiling.BytesPerSecond / 1e9:0.0} GB/s, float32 {ceiling.FlopsPerSecond / 1e9:0} GFLOP/s"));
+        table.WriteLine($"{"op",-24} {"shape",-30} {"ms",10} {"rate",18} {"% of floor",11}");
+        using Bencher bencher = new(device, isQuick);
+        JsonArray ops = [];
+        foreach (BenchResult result in bencher.Run(filter, ceiling, cancellationToken))
+        {
+            table.WriteLine(FormattableString.Invariant(
+                $"{result.Case.Op,-24} {result.Case.Shape,-30} {1000 * result.Seconds,10:0.000} {result.Rate,18} {100 * result.ShareOfFloor,11:0.0}"));
+            ops.Add((JsonNode)new JsonObject
+            {
+                ["op"] = result.Case.Op,
+                ["shape"] = result.Case.Shape,
+                ["milliseconds"] = 1000 * result.Seconds,
+                ["bytes"] = result.Case.Bytes,
+                ["flops"] = result.Case.Flops,
+                ["share_of_floor"] = result.ShareOfFloor,
+            });
+        }
+
+        table.WriteLine("floor: inputs read once and outputs written once at the measured bandwidth, or operations at the measured peak; above 100% the data stayed in a cache.");
+        if (isJson)
+        {
+            Console.Out.WriteLine(new JsonObject
+            {
+                ["schema"] = 1,
+                ["device"] = device.Name,
+                ["processor"] = device.Processor,
+                ["instruction_set"] = device.InstructionSet,
+                ["threads"] = device.Threads,
+                ["gigabytes_per_second"] = ceiling.BytesPerSecond / 1e9,
+                ["gigaflops"] = ceiling.FlopsPerSecond / 1e9,
+                ["ops"] = ops,
+            }.ToJsonString());
+        }
+
+        return ExitCode.Success;
+    }
+}
