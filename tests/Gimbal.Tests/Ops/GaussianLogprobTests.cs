@@ -24,6 +24,7 @@ public sealed class GaussianLogprobTests : InvariantOpTests
         double[] x = [.. Wide(mean), .. Wide(logStd)];
         double Z(int r, int d) => ((double)actions[r * dims + d] - mean[r * dims + d]) / Math.Exp(logStd[d]);
         double[] z2 = [.. Enumerable.Range(0, rows * dims).Select(i => Math.Pow(Z(i / dims, i % dims), 2))];
+        // Terms grow with z^2. Measured: at most 0.24 of the tolerances.
         double size = 1 + z2.Max() * dims;
         AssertClose([.. Enumerable.Range(0, rows).Select(r => Logprob(x, actions, r, dims))], logprob.ToArray<float>(), 1e-6,
             3e-7 * size);

@@ -18,8 +18,8 @@ public sealed class KlPenaltyTests : InvariantOpTests
         float[] logprobs = Normal(count, seed: 1), reference = Normal(count, seed: 2);
         (float[] kl, float[] slope) = Estimate(logprobs, reference, form);
         double[] d = [.. logprobs.Zip(reference, (p, r) => (double)(p - r))];
-        // Measured: 1.6e-7 relative.
-        AssertClose([.. d.Select(v => Value(form, v))], kl, relative: 4e-7, absolute: 1e-12);
+        // Measured: 3.8e-7 relative, where exp(-d) - 1 + d begins.
+        AssertClose([.. d.Select(v => Value(form, v))], kl, relative: 5e-7, absolute: 1e-12);
         AssertClose([.. d.Select(v => Slope(form, v))], slope, relative: 1e-6, absolute: 1e-9);
     }
 

@@ -23,7 +23,7 @@ public sealed class LogprobGatherTests : InvariantOpTests
         float[] dlogprob = Normal(Rows, seed: 2), dentropy = Normal(Rows, seed: 3);
         Outputs actual = Run(logits, targets, vocabulary, temperature, dlogprob, dentropy);
         Row[] rows = Reference(logits, targets, vocabulary, temperature);
-        // Measured: 4e-7 absolute at values up to 20.
+        // Measured: at most 0.27 of these tolerances.
         AssertClose([.. rows.Select(r => r.Logprob)], actual.Logprob, relative: 3e-7, absolute: 2e-6);
         AssertClose([.. rows.Select(r => r.Entropy)], actual.Entropy, relative: 1e-6, absolute: 2e-6);
         AssertClose([.. rows.Select(r => r.Lse)], actual.Lse, relative: 3e-7, absolute: 1e-6);
