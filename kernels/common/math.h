@@ -17,6 +17,13 @@ template <class F, int N> GB_INLINE F horner(F x, const float (&c)[N]) {
     return y;
 }
 
+// y 2^n for integral n, where y and the result are normal numbers, so that every way to do it gives the same bits. A
+// backend with an instruction for it overloads this. In two steps, since 2^n alone may overflow.
+template <class F> GB_INLINE F times_power_of_two(F y, F n) {
+    const F half = round_even(n * constant<F>(0.5f));
+    return y * power_of_two(half) * power_of_two(n - half);
+}
+
 // e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN
 // for NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
 template <class F> GB_INLINE F exp(F x) {
@@ -26,8 +33,7 @@ template <class F> GB_INLINE F exp(F x) {
     F r = fma(n, constant<F>(-0.693145751953125f), clamped);
     r = fma(n, constant<F>(-1.42860682030941723e-6f), r);
     constexpr float kSeries[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-    const F half = round_even(n * constant<F>(0.5f));
-    const F y = horner(r, kSeries) * power_of_two(half) * power_of_two(n - half);
+    const F y = times_power_of_two(horner(r, kSeries), n);
     const F bounded = select(x < constant<F>(kLowest), constant<F>(0.0f),
                              select(x > constant<F>(kHighest), constant<F>(kInfinity), y));
     return select(x == x, bounded, x);

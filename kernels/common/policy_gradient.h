@@ -11,6 +11,20 @@ template <class F> GB_INLINE F exp_excess(F x) {
     return select(abs(x) < constant<F>(0.5f), x * x * horner(x, kSeries), (exp(x) - one) - x);
 }
 
+// ln sigmoid(x) and sigmoid(x), sigmoid(-x), from one exponential.
+template <class F> struct Preference { F log_sigmoid, sigmoid, opposite; };
+
+template <class F> GB_INLINE Preference<F> preference(F x) {
+    const F one = constant<F>(1.0f), none = constant<F>(0.0f);
+    const F e = exp(-abs(x)); // NaN stays NaN
+    const F u = one + e;
+    const F near = one / u, far = e * near;
+    const auto positive = x >= none;
+    // ln(1 + e), the rounding of 1 + e taken back to first order.
+    const F softened = log(u) + (e - (u - one)) * near;
+    return {select(positive, none, x) - softened, select(positive, near, far), select(positive, far, near)};
+}
+
 // The ends of the clipping range and the two bounds of PPO's variants; infinity where a bound is off.
 template <class F> struct RatioBounds {
     F low, high; // 1 - clip_low, 1 + clip_high

@@ -3,6 +3,8 @@
 #include "cpu/math.h"
 #include "cpu/statistics.h"
 
+#include "common/policy_gradient.h"
+
 namespace gimbal::GB_ISA {
 
 void cpu_dpo_loss(Cpu& cpu, const float* chosen, const float* rejected, const float* ref_chosen,
@@ -20,11 +22,12 @@ void cpu_dpo_loss(Cpu& cpu, const float* chosen, const float* rejected, const fl
                 h_rejected = h_rejected - load(ref_rejected + i, n);
             }
             const F16 x = scale * (h_chosen - h_rejected);
-            F16 term = -log_sigmoid(x);
-            F16 slope = -sigmoid(-x);
+            const Preference<F16> p = preference(x);
+            F16 term = -p.log_sigmoid, slope = -p.opposite;
             if (label_smoothing != 0) {
-                term = rest * term - smoothing * log_sigmoid(-x);
-                slope = rest * slope + smoothing * sigmoid(x);
+                // ln sigmoid(-x) = ln sigmoid(x) - x
+                term = fma(smoothing, x, term);
+                slope = rest * slope + smoothing * p.sigmoid;
             }
             const F16 loss = weight.times(term), gradient = weight.times(scale * slope);
             if (losses != nullptr) store(losses + i, loss, n);

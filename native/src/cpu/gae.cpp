@@ -21,34 +21,7 @@ struct Rollout {
     float gamma, gamma_lambda;
 };
 
-// Sixteen steps from `first` on of `rows` rows; rows and steps that are missing are 0.
-template <class Element, class Load>
-GB_INLINE void load_tile(const Element* first, int64_t steps, int rows, int n, F16 (&tile)[16], Load&& load_row) {
-    for (int i = 0; i < 16; ++i)
-        tile[i] = zero();
-    if (n == 16) {
-        for (int i = 0; i < rows; ++i)
-            tile[i] = load_row(first + i * steps, Full{});
-    } else {
-        for (int i = 0; i < rows; ++i)
-            tile[i] = load_row(first + i * steps, n);
-    }
-    transpose(tile);
-}
-
-GB_INLINE void store_tile(float* first, int64_t steps, int rows, int n, F16 (&tile)[16]) {
-    transpose(tile);
-    for (int i = 0; i < rows; ++i) {
-        if (n == 16)
-            store(first + i * steps, tile[i]);
-        else
-            store(first + i * steps, tile[i], n);
-    }
-}
-
 void scan_tiles(const Rollout& rollout, int64_t row, int rows) {
-    const auto floats = [](const float* p, auto n) { return load(p, n); };
-    const auto bytes = [](const uint8_t* p, auto n) { return load_bytes(p, n); };
     const F16 gamma = broadcast(rollout.gamma), gamma_lambda = broadcast(rollout.gamma_lambda);
     AdvantageState<F16> next{zero(), zero()};
     if (rollout.last_values != nullptr) next.value = load(rollout.last_values + row, rows);
@@ -62,14 +35,19 @@ void scan_tiles(const Rollout& rollout, int64_t row, int rows) {
     for (int64_t end = steps; end > 0; end -= 16) {
         const int n = end < 16 ? static_cast<int>(end) : 16;
         const int64_t at = row * steps + end - n;
-        load_tile(rollout.rewards + at, steps, rows, n, rewards, floats);
-        load_tile(rollout.values + at, steps, rows, n, values, floats);
-        if (rollout.terminated != nullptr) load_tile(rollout.terminated + at, steps, rows, n, terminated, bytes);
-        if (rollout.truncated != nullptr) {
-            load_tile(rollout.truncated + at, steps, rows, n, truncated, bytes);
-            load_tile(rollout.truncated_values + at, steps, rows, n, truncated_values, floats);
+        // Sixteen rows read backwards are too many streams to be foreseen: the tile after next is asked for here.
+        if (end > 48) {
+            prefetch_rows(rollout.rewards + at - 32, steps * 4, rows);
+            prefetch_rows(rollout.values + at - 32, steps * 4, rows);
         }
-        if (rollout.mask != nullptr) load_tile(rollout.mask + at, steps, rows, n, mask, bytes);
+        load_tile(rollout.rewards + at, steps, rows, n, rewards);
+        load_tile(rollout.values + at, steps, rows, n, values);
+        if (rollout.terminated != nullptr) load_tile(rollout.terminated + at, steps, rows, n, terminated);
+        if (rollout.truncated != nullptr) {
+            load_tile(rollout.truncated + at, steps, rows, n, truncated);
+            load_tile(rollout.truncated_values + at, steps, rows, n, truncated_values);
+        }
+        if (rollout.mask != nullptr) load_tile(rollout.mask + at, steps, rows, n, mask);
         for (int t = n - 1; t >= 0; --t) {
             const StepFlags<F16> flags{terminated[t] > zero(), truncated[t] > zero(), mask[t] > zero()};
             next = advantage_step(rewards[t], values[t], truncated_values[t], flags, next, gamma, gamma_lambda);

@@ -1,46 +1,137 @@
-// GRPO's baseline. Groups are rows and stay in the first cache, so rewards are read from memory once.
+// GRPO's baseline, one pass: groups stay in the first cache, or in registers, while their moments are taken. Groups of
+// at most sixteen go sixteen at a time, one to a lane; larger ones one at a time, their elements over the lanes. Which
+// way depends on the group's size alone.
 #include "cpu/bytes.h"
 #include "cpu/cpu.h"
 #include "cpu/math.h"
 #include "cpu/statistics.h"
+#include "cpu/transpose.h"
 
 namespace gimbal::GB_ISA {
 namespace {
 
-struct Group {
-    double mean, deviation; // over the elements of mask 1
-    int64_t elements;
-    bool equal;
+struct Groups {
+    const float* rewards;
+    const uint8_t* mask;
+    float* advantages;
+    int64_t size;
+    float epsilon;
+    bool scaled;
 };
 
-GB_INLINE Group describe(const float* rewards, const uint8_t* mask, int64_t size) {
-    D16 sum;
+struct Totals {
+    double groups = 0, equal = 0, deviations = 0;
+
+    GB_INLINE void add(double elements, bool all_equal, double deviation) {
+        if (elements == 0) return;
+        groups += 1;
+        equal += all_equal ? 1 : 0;
+        deviations += deviation;
+    }
+};
+
+// What turns a reward into its advantage: ((r - near) - rest) / divisor, or 0 in a group of equal rewards. The mean is
+// near + rest, so that deviations keep float32's digits beside a large mean.
+struct Baseline {
+    double elements, near, rest, deviation, divisor;
+    bool equal;
+
+    // `left` and `squares`: sums of (r - near) and of its square.
+    GB_INLINE void finish(double left, double squares, const Groups& groups) {
+        rest = elements > 0 ? left / elements : 0;
+        const double sum = squares - left * rest;
+        deviation = equal ? 0 : std::sqrt((sum < 0 ? 0 : sum) / (elements - 1));
+        divisor = groups.scaled ? deviation + static_cast<double>(groups.epsilon) : 1;
+    }
+};
+
+GB_INLINE Baseline begin_baseline(double sum, double elements, float lowest, float highest) {
+    // The extremes skip NaN, the sum does not.
+    const bool equal = elements == 0 || (lowest == highest && sum == sum);
+    const double mean = elements > 0 ? sum / elements : 0;
+    return {elements, static_cast<double>(static_cast<float>(mean)), 0, 0, 1, equal};
+}
+
+void large_group(const Groups& groups, int64_t group, Totals& totals) {
+    const float* rewards = groups.rewards + group * groups.size;
+    const uint8_t* mask = groups.mask == nullptr ? nullptr : groups.mask + group * groups.size;
+    D16 sum, left, squares;
     F16 lowest = broadcast(kInfinity), highest = broadcast(-kInfinity);
-    const int64_t elements = kept(mask, 0, size);
-    for_lanes(0, size, [&](int64_t i, auto n) {
+    for_lanes(0, groups.size, [&](int64_t i, auto n) {
         const M16 absent = masked_out(mask, i, n);
         const F16 r = load(rewards + i, n);
         sum.add(select(absent, zero(), r));
         lowest = min(select(absent, lowest, r), lowest);
         highest = max(select(absent, highest, r), highest);
     });
-    const double total = reduce_add(sum);
-    if (elements == 0) return {0, 0, 0, true};
-    const double mean = total / static_cast<double>(elements);
-    // min and max skip NaN, the sum does not.
-    const float low = -reduce_max(-lowest), high = reduce_max(highest);
-    if (low == high && total == total) return {mean, 0, elements, true};
-    const F16 near = broadcast(static_cast<float>(mean));
-    D16 left, squares;
-    for_lanes(0, size, [&](int64_t i, auto n) {
+    Baseline base = begin_baseline(reduce_add(sum), static_cast<double>(kept(mask, 0, groups.size)),
+                                   -reduce_max(-lowest), reduce_max(highest));
+    const F16 near = broadcast(static_cast<float>(base.near));
+    for_lanes(0, groups.size, [&](int64_t i, auto n) {
         const F16 d = select(masked_out(mask, i, n), zero(), load(rewards + i, n) - near);
         left.add(d);
         squares.add(d * d);
     });
-    const double rest = reduce_add(left);
-    const double variance =
-        (reduce_add(squares) - rest * rest / static_cast<double>(elements)) / static_cast<double>(elements - 1);
-    return {mean, std::sqrt(variance), elements, false};
+    base.finish(reduce_add(left), reduce_add(squares), groups);
+    totals.add(base.elements, base.equal, base.deviation);
+    const F16 rest = broadcast(static_cast<float>(base.rest)), divisor = broadcast(static_cast<float>(base.divisor));
+    for_lanes(0, groups.size, [&](int64_t i, auto n) {
+        const F16 scaled = base.equal ? zero() : ((load(rewards + i, n) - near) - rest) / divisor;
+        store(groups.advantages + group * groups.size + i, select(masked_out(mask, i, n), zero(), scaled), n);
+    });
+}
+
+// Groups first .. first + count - 1, at most sixteen, of at most sixteen elements each.
+void small_groups(const Groups& groups, int64_t first, int count, Totals& totals) {
+    const int size = static_cast<int>(groups.size);
+    F16 tile[16], present[16];
+    load_tile(groups.rewards + first * size, size, count, size, tile);
+    if (groups.mask != nullptr)
+        load_tile(groups.mask + first * size, size, count, size, present);
+    else
+        for (F16& p : present)
+            p = broadcast(1.0f);
+
+    D16 sum, elements, left, squares;
+    F16 lowest = broadcast(kInfinity), highest = broadcast(-kInfinity);
+    for (int i = 0; i < size; ++i) {
+        const M16 absent = present[i] == zero();
+        sum.add(select(absent, zero(), tile[i]));
+        elements.add(select(absent, zero(), broadcast(1.0f)));
+        lowest = min(select(absent, lowest, tile[i]), lowest);
+        highest = max(select(absent, highest, tile[i]), highest);
+    }
+    double sums[16], counts[16], lefts[16], square_sums[16];
+    float lows[16], highs[16], nears[16], rests[16], divisors[16];
+    sum.store(sums);
+    elements.store(counts);
+    store(lows, lowest);
+    store(highs, highest);
+    Baseline bases[16];
+    for (int g = 0; g < 16; ++g) {
+        bases[g] = begin_baseline(sums[g], counts[g], lows[g], highs[g]);
+        nears[g] = static_cast<float>(bases[g].near);
+    }
+    const F16 near = load(nears);
+    for (int i = 0; i < size; ++i) {
+        const F16 d = select(present[i] == zero(), zero(), tile[i] - near);
+        left.add(d);
+        squares.add(d * d);
+    }
+    left.store(lefts);
+    squares.store(square_sums);
+    for (int g = 0; g < 16; ++g) {
+        bases[g].finish(lefts[g], square_sums[g], groups);
+        rests[g] = static_cast<float>(bases[g].rest);
+        divisors[g] = bases[g].equal ? kInfinity : static_cast<float>(bases[g].divisor);
+        if (g < count) totals.add(bases[g].elements, bases[g].equal, bases[g].deviation);
+    }
+    const F16 rest = load(rests), divisor = load(divisors);
+    for (int i = 0; i < size; ++i) {
+        const M16 absent = (present[i] == zero()) | (divisor == broadcast(kInfinity));
+        tile[i] = select(absent, zero(), ((tile[i] - near) - rest) / divisor);
+    }
+    store_tile(groups.advantages + first * size, size, count, size, tile);
 }
 
 } // namespace
@@ -48,28 +139,22 @@ GB_INLINE Group describe(const float* rewards, const uint8_t* mask, int64_t size
 void cpu_group_advantages(Cpu& cpu, const float* rewards, const uint8_t* mask, float* advantages, double* statistics,
                           int64_t groups, int64_t group_size, float epsilon, int32_t scaling) {
     if (group_size == 0) return;
-    const int64_t grain = group_size < kElementGrain ? kElementGrain / group_size : 1;
-    sum_pieces<3>(cpu.threads, groups, grain, statistics, [&](int64_t begin, int64_t end, double(&sums)[3]) {
-        sums[0] = sums[1] = sums[2] = 0;
-        for (int64_t g = begin; g < end; ++g) {
-            const float* r = rewards + g * group_size;
-            const uint8_t* group_mask = mask == nullptr ? nullptr : mask + g * group_size;
-            float* a = advantages + g * group_size;
-            const Group group = describe(r, group_mask, group_size);
-            sums[0] += group.elements > 0 ? 1 : 0;
-            sums[1] += group.elements > 0 && group.equal ? 1 : 0;
-            sums[2] += group.deviation;
-            const F16 near = broadcast(static_cast<float>(group.mean));
-            const F16 rest = broadcast(static_cast<float>(group.mean - static_cast<double>(first_lane(near))));
-            const float divisor =
-                scaling == GB_SCALE_GROUP ? static_cast<float>(group.deviation + static_cast<double>(epsilon)) : 1.0f;
-            for_lanes(0, group_size, [&](int64_t i, auto n) {
-                const F16 d = (load(r + i, n) - near) - rest;
-                const F16 scaled = group.equal ? zero() : d / broadcast(divisor);
-                store(a + i, select(masked_out(group_mask, i, n), zero(), scaled), n);
-            });
-        }
-    });
+    const Groups all{rewards, mask, advantages, group_size, epsilon, scaling == GB_SCALE_GROUP};
+    const int64_t fitting = kElementGrain / group_size / 16 * 16;
+    sum_pieces<3>(cpu.threads, groups, fitting > 0 ? fitting : 1, statistics,
+                  [&](int64_t begin, int64_t end, double(&sums)[3]) {
+                      Totals totals;
+                      if (group_size > 16) {
+                          for (int64_t g = begin; g < end; ++g)
+                              large_group(all, g, totals);
+                      } else {
+                          for (int64_t g = begin; g < end; g += 16)
+                              small_groups(all, g, end - g < 16 ? static_cast<int>(end - g) : 16, totals);
+                      }
+                      sums[0] = totals.groups;
+                      sums[1] = totals.equal;
+                      sums[2] = totals.deviations;
+                  });
 }
 
 } // namespace gimbal::GB_ISA

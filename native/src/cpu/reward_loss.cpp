@@ -3,6 +3,8 @@
 #include "cpu/math.h"
 #include "cpu/statistics.h"
 
+#include "common/policy_gradient.h"
+
 namespace gimbal::GB_ISA {
 
 void cpu_reward_loss(Cpu& cpu, const float* chosen, const float* rejected, const float* margins, const float* weights,
@@ -16,8 +18,9 @@ void cpu_reward_loss(Cpu& cpu, const float* chosen, const float* rejected, const
             const F16 better = load(chosen + i, n), worse = load(rejected + i, n);
             F16 x = better - worse;
             if (margins != nullptr) x = x - load(margins + i, n);
-            const F16 sum = better + worse, slope = sigmoid(-x);
-            F16 term = -log_sigmoid(x), up = -slope, down = slope;
+            const F16 sum = better + worse;
+            const Preference<F16> p = preference(x);
+            F16 term = -p.log_sigmoid, up = -p.opposite, down = p.opposite;
             if (center != 0) {
                 term = fma(centring * sum, sum, term);
                 up = fma(twice, sum, up);

@@ -67,6 +67,7 @@ GB_INLINE uint32_t bits(M16 m) { return m.v; }
 GB_INLINE F16 power_of_two(F16 n) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
 }
+GB_INLINE F16 times_power_of_two(F16 y, F16 n) { return {_mm512_scalef_ps(y.v, n.v)}; }
 // For positive normal x = m 2^e with m in [1, 2): e as a float, and m.
 GB_INLINE F16 exponent(F16 x) {
     return {_mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(x.v), 23), _mm512_set1_epi32(127)))};

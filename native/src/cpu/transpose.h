@@ -1,6 +1,7 @@
 // A tile of 16 x 16 floats in registers or cache, for ops whose recursion runs along the rows of a matrix.
 #pragma once
 
+#include "cpu/bytes.h"
 #include "cpu/simd.h"
 
 namespace gimbal::GB_ISA {
@@ -78,5 +79,49 @@ GB_INLINE void transpose(F16 (&tile)[16]) {
 }
 
 #endif
+
+// A hint that rows of memory will be wanted soon; any address will do. For walks that the processor does not foresee.
+GB_INLINE void prefetch_rows(const void* first, int64_t stride_bytes, int rows) {
+#if defined(__GNUC__)
+    for (int i = 0; i < rows; ++i)
+        __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(first) +
+                                                         static_cast<std::uintptr_t>(i * stride_bytes)));
+#else
+    (void)first, (void)stride_bytes, (void)rows;
+#endif
+}
+
+// The first `rows` rows of a tile from rows `stride` elements apart, n <= 16 elements of each, turned on their side:
+// tile[j] then holds element j of every row. What is missing is 0.
+template <class Element, class Load>
+GB_INLINE void load_tile(const Element* first, int64_t stride, int rows, int n, F16 (&tile)[16], Load&& load_row) {
+    if (rows < 16)
+        for (int i = rows; i < 16; ++i)
+            tile[i] = zero();
+    if (n == 16) {
+        for (int i = 0; i < rows; ++i)
+            tile[i] = load_row(first + i * stride, Full{});
+    } else {
+        for (int i = 0; i < rows; ++i)
+            tile[i] = load_row(first + i * stride, n);
+    }
+    transpose(tile);
+}
+GB_INLINE void load_tile(const float* first, int64_t stride, int rows, int n, F16 (&tile)[16]) {
+    load_tile(first, stride, rows, n, tile, [](const float* p, auto lanes) { return load(p, lanes); });
+}
+GB_INLINE void load_tile(const uint8_t* first, int64_t stride, int rows, int n, F16 (&tile)[16]) {
+    load_tile(first, stride, rows, n, tile, [](const uint8_t* p, auto lanes) { return load_bytes(p, lanes); });
+}
+
+GB_INLINE void store_tile(float* first, int64_t stride, int rows, int n, F16 (&tile)[16]) {
+    transpose(tile);
+    for (int i = 0; i < rows; ++i) {
+        if (n == 16)
+            store(first + i * stride, tile[i]);
+        else
+            store(first + i * stride, tile[i], n);
+    }
+}
 
 } // namespace gimbal::GB_ISA
