@@ -33,6 +33,7 @@ internal sealed class CompareCommand : ConfiguredCommand
         CompareResult result = await TrainingDisplay.RunManyAsync(context.Output, watch =>
             RunAsync(context, plan, run, device, watch, cancellationToken)).ConfigureAwait(false);
 
+        WriteLines(run, result);
         string json = result.ToSummary().ToJson();
         run.WriteText("summary.json", json);
         run.WriteText("report.html", CompareReport.Render(result, configuration, DateTimeOffset.UtcNow));
@@ -40,6 +41,30 @@ internal sealed class CompareCommand : ConfiguredCommand
         context.Output.Messages.WriteLine($"report in {run.File("report.html")}, trained models in {run.File("METHOD")}/model");
         context.Output.Summary(json.TrimEnd());
         return ExitCode.Success;
+    }
+
+    /// <summary>The curves as <c>metrics.jsonl</c>, one line a point, and the answers side by side as <c>samples.jsonl</c>.</summary>
+    private static void WriteLines(RunFolder run, CompareResult result)
+    {
+        MetricRow row = new();
+        for (int point = 0; point < result.Methods.Max(method => method.Curve.Count); point++)
+        {
+            row.Clear();
+            foreach (MethodResult method in result.Methods.Where(method => point < method.Curve.Count))
+            {
+                CurvePoint measured = method.Curve[point];
+                (row[$"{method.Name}/share"], row[$"{method.Name}/reward"], row[$"{method.Name}/kl"], row[$"{method.Name}/entropy"], row[$"{method.Name}/length"]) =
+                    (measured.Share, measured.Reward, measured.Kl, measured.Entropy, measured.Length);
+            }
+
+            run.Metrics.Write(point + 1, row);
+        }
+
+        foreach (SideBySide answers in result.Answers)
+        {
+            foreach (Answer answer in answers.Answers)
+                run.WriteSample(new SampleRecord(1, answers.Prompt, answer.Text, answer.Reward ?? (answer.IsRight is { } right ? right ? 1 : 0 : null), Method: answer.Method));
+        }
     }
 
     private static async Task<CompareResult> RunAsync(CommandContext context, ComparePlan plan, RunFolder run, Device device,

@@ -7,5 +7,6 @@ namespace Gimbal.Training;
 /// <param name="Reward">Its reward, if it was scored.</param>
 /// <param name="Advantage">Its advantage, if it has one.</param>
 /// <param name="Tokens">Tokens of the completion, its end token included.</param>
+/// <param name="Method">The method that drew it, in a run of several.</param>
 public sealed record SampleRecord(long Step, string Prompt, string Completion, double? Reward = null,
-    double? Advantage = null, int Tokens = 0);
+    double? Advantage = null, int Tokens = 0, string? Method = null);

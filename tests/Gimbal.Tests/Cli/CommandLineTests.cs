@@ -96,6 +96,15 @@ public sealed class CommandLineTests
     /// <summary>Runs the command's own program, which lies beside the tests.</summary>
     internal static (int Code, string Output, string Error) Run(KeyValuePair<string, string>[] environment, params string[] arguments)
     {
+        using Process process = Start(environment, arguments);
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the command did not end");
+        return (process.ExitCode, output.Result, error.Result);
+    }
+
+    internal static Process Start(KeyValuePair<string, string>[] environment, params string[] arguments)
+    {
         string host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
         Assert.SkipUnless(File.Exists(host), "no dotnet host beside the runtime: the command cannot be started as a program");
         ProcessStartInfo start = new(host, [Path.Combine(AppContext.BaseDirectory, "gimbal.dll"), .. arguments])
@@ -106,10 +115,6 @@ public sealed class CommandLineTests
         start.Environment["GIMBAL_THREADS"] = "1";
         foreach ((string name, string value) in environment)
             start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(5)), "the command did not end");
-        return (process.ExitCode, output.Result, error.Result);
+        return Process.Start(start)!;
     }
 }
