@@ -14,8 +14,10 @@ namespace {
 // One panel; `column` and `depth` are the distances between neighbours in b.
 void pack(const float* b, int64_t column, int64_t depth, int64_t columns, int64_t k, float* panel) {
     for (int64_t p = 0; p < k; ++p, b += depth, panel += kPanelColumns) {
-        for (int64_t j = 0; j < columns; ++j) panel[j] = b[j * column];
-        for (int64_t j = columns; j < kPanelColumns; ++j) panel[j] = 0.0f;
+        for (int64_t j = 0; j < columns; ++j)
+            panel[j] = b[j * column];
+        for (int64_t j = columns; j < kPanelColumns; ++j)
+            panel[j] = 0.0f;
     }
 }
 
@@ -28,7 +30,9 @@ void check_sizes(const Arguments& check, int64_t n, int64_t k, gb_dtype dtype) {
 
 } // namespace
 
-gb_packed::~gb_packed() { free_memory(panels); }
+gb_packed::~gb_packed() {
+    free_memory(panels);
+}
 
 int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
     int64_t bytes = 0;
@@ -54,7 +58,9 @@ gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype d
     });
 }
 
-void gb_packed_destroy(gb_packed* packed) { delete packed; }
+void gb_packed_destroy(gb_packed* packed) {
+    delete packed;
+}
 
 gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b, int64_t ldb, int32_t trans_b,
                            gb_dtype b_dtype, uint64_t version) {

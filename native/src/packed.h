@@ -4,8 +4,8 @@
 //
 //   panel j:  k=0: columns 16j .. 16j+15 | k=1: columns 16j .. 16j+15 | ... | k=K-1
 //
-// so that a kernel of any width reads whole panels side by side, and a block of K is a contiguous piece of each. The layout
-// is the same on every instruction set.
+// so that a kernel of any width reads whole panels side by side, and a block of K is a contiguous piece of each. The
+// layout is the same on every instruction set.
 #pragma once
 
 #include "gimbal.h"
@@ -28,6 +28,8 @@ struct gb_packed {
 namespace gimbal {
 
 constexpr int64_t kPanelColumns = 16;
-constexpr int64_t panel_count(int64_t n) { return (n + kPanelColumns - 1) / kPanelColumns; }
+constexpr int64_t panel_count(int64_t n) {
+    return (n + kPanelColumns - 1) / kPanelColumns;
+}
 
 } // namespace gimbal

@@ -1,9 +1,10 @@
-// Causal grouped-query attention. Forward: parallel over sequences, key heads and tiles of queries; each tile walks the keys
-// that its queries see, a block of 32 at a time (cpu/attention/block.h has the order of additions). Backward: parallel over
-// sequences and key heads. Arithmetic bound in prefill, memory bound in decode: keys and values are read once per key head.
-#include "cpu/cpu.h"
+// Causal grouped-query attention. Forward: parallel over sequences, key heads and tiles of queries; each tile walks the
+// keys that its queries see, a block of 32 at a time (cpu/attention/block.h has the order of additions). Backward:
+// parallel over sequences and key heads. Arithmetic bound in prefill, memory bound in decode: keys and values are read
+// once per key head.
 #include "cpu/attention/backward.h"
 #include "cpu/attention/forward.h"
+#include "cpu/cpu.h"
 #include "cpu/scratch.h"
 #include "cpu/team.h"
 

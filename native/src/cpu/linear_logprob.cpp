@@ -1,6 +1,7 @@
-// Language-model head and logprob_gather over chunks of 128 rows: a chunk's logits are made, read and forgotten while they
-// are in the cache. Rows that do not count (target -1; in the backward also those whose gradients are 0) are left out before
-// the product, so they cost nothing; a row's bits do not depend on its neighbours, so leaving some out changes none.
+// Language-model head and logprob_gather over chunks of 128 rows: a chunk's logits are made, read and forgotten while
+// they are in the cache. Rows that do not count (target -1; in the backward also those whose gradients are 0) are left
+// out before the product, so they cost nothing; a row's bits do not depend on its neighbours, so leaving some out
+// changes none.
 #include "linear_logprob.h"
 
 #include "cpu/checks.h"
@@ -92,8 +93,8 @@ void cpu_linear_logprob(Cpu& cpu, const void* hidden, const void* head, const gb
     };
     for_chunks(chunk, rows, counts, [&] {
         chunk.project(cpu, static_cast<const float*>(head), packed_head);
-        cpu_logprob_gather(cpu, chunk.logits, chunk.targets, part_logprob, part_entropy, part_lse, chunk.count, vocabulary,
-                           vocabulary, temperature, hidden_dtype);
+        cpu_logprob_gather(cpu, chunk.logits, chunk.targets, part_logprob, part_entropy, part_lse, chunk.count,
+                           vocabulary, vocabulary, temperature, hidden_dtype);
         for (int64_t i = 0; i < chunk.count; ++i) {
             logprob[chunk.row[i]] = part_logprob[i];
             if (entropy != nullptr) entropy[chunk.row[i]] = part_entropy[i];
@@ -125,8 +126,9 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
             part_dentropy[i] = dentropy != nullptr ? dentropy[r] : 0.0f;
         }
         chunk.project(cpu, static_cast<const float*>(head), packed_head);
-        cpu_logprob_gather_backward(cpu, chunk.logits, chunk.targets, part_lse, part_entropy, part_dlogprob, part_dentropy,
-                                    chunk.logits, chunk.count, vocabulary, vocabulary, temperature, hidden_dtype);
+        cpu_logprob_gather_backward(cpu, chunk.logits, chunk.targets, part_lse, part_entropy, part_dlogprob,
+                                    part_dentropy, chunk.logits, chunk.count, vocabulary, vocabulary, temperature,
+                                    hidden_dtype);
         Product product{.a = chunk.logits,
                         .b = static_cast<const float*>(head),
                         .packed = nullptr,
@@ -142,7 +144,8 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
                         .trans_b = false,
                         .accumulate = false};
         multiply(cpu, product);
-        for (int64_t i = 0; i < chunk.count; ++i) copy_row(chunk.dhidden + i * width, out + chunk.row[i] * width, width);
+        for (int64_t i = 0; i < chunk.count; ++i)
+            copy_row(chunk.dhidden + i * width, out + chunk.row[i] * width, width);
         if (dhead == nullptr) return;
         product.b = chunk.hidden;
         product.c = dhead;

@@ -1,18 +1,18 @@
 // C = op(A) op(B) + bias in packed panels.
 //
-// A task is a rectangle of C. For each block of K (512, from k = 0) it packs its part of B into panels of 16 columns and its
-// part of A into panels of a few rows, both in the thread's scratch memory, and runs register tiles over them; a tile adds
-// its chain of the block to C. Every element of C is thus p0, then + p1, ..., then + bias, whatever the rectangle, the tile
-// and the layouts of A and B: that is the order which gimbal.h promises. Packing costs O(mk + nk) against O(mnk).
+// A task is a rectangle of C. For each block of K (512, from k = 0) it packs its part of B into panels of 16 columns
+// and its part of A into panels of a few rows, both in the thread's scratch memory, and runs register tiles over them;
+// a tile adds its chain of the block to C. Every element of C is thus p0, then + p1, ..., then + bias, whatever the
+// rectangle, the tile and the layouts of A and B: that is the order which gimbal.h promises. Packing costs O(mk + nk)
+// against O(mnk).
 #include "cpu/cpu.h"
 #include "cpu/matmul/pack.h"
 #include "cpu/matmul/product.h"
-#include "cpu/matmul/tile.h"
+#include "cpu/matmul/product_tile.h"
 #include "cpu/scratch.h"
 #include "cpu/team.h"
 #include "packed.h"
 
-#include <array>
 #include <atomic>
 #include <new>
 
@@ -24,53 +24,12 @@ constexpr int64_t kLeftRows = 192;      // packed rows of A: with kDepth 384 KiB
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kSmallWork = 1 << 19; // multiply-adds that are not worth a second thread
 
-int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
-
-// Where a tile's chain goes: C = [C +] chain [+ bias].
-struct Output {
-    float* c;
-    int64_t ldc;
-    const float* bias;
-    int64_t columns;
-    bool add;
-};
-
-template <int Rows, int Panels>
-void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Output& out) {
-    F16 sum[Rows][Panels];
-    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
-    multiply_tile<Rows, Panels, 1, Rows>(sum, a, b, b_panel, kPanelColumns, depth);
-    const auto finish = [&](auto p, auto n) {
-        const F16 bias = out.bias != nullptr ? load(out.bias + p * kLanes, n) : zero();
-        unroll<Rows>([&](auto r) {
-            float* c = out.c + r * out.ldc + p * kLanes;
-            F16 total = sum[r][p];
-            if (out.add) total = load(c, n) + total;
-            if (out.bias != nullptr) total = total + bias;
-            store(c, total, n);
-        });
-    };
-    unroll<Panels>([&](auto p) {
-        const int64_t left = out.columns - p * kLanes;
-        if (left >= kLanes)
-            finish(p, Full{});
-        else if (left > 0)
-            finish(p, static_cast<int>(left));
-    });
+int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
-
-using TileFunction = void(const float*, const float*, int64_t, int64_t, const Output&);
-
-// Few rows take more panels at a time: a chain has a latency, and several must run at once to hide it.
-constexpr int kWidePanels = 2 * kTilePanels, kWideRows = 3;
-
-template <int Panels, int... Row> constexpr auto tile_table(std::integer_sequence<int, Row...>) {
-    return std::array<TileFunction*, sizeof...(Row)>{&product_tile<Row + 1, Panels>...};
+int64_t round_up(int64_t value, int64_t to) {
+    return (value + to - 1) / to * to;
 }
-constexpr auto kTiles = tile_table<kTilePanels>(std::make_integer_sequence<int, kTileRows>{});
-constexpr auto kNarrowTiles = tile_table<1>(std::make_integer_sequence<int, kTileRows>{});
-constexpr auto kWideTiles = tile_table<kWidePanels>(std::make_integer_sequence<int, kWideRows>{});
 
 // Panels of B in memory, one every `panel_step` floats.
 struct RightPanels {
@@ -105,7 +64,8 @@ void multiply_panels(const Product& product, const float* left, const RightPanel
 }
 
 RightPanels right_panels(const Product& product, int64_t j, int64_t columns, int64_t p, int64_t depth, float* scratch) {
-    if (product.packed != nullptr) return {product.packed + j * product.k + p * kPanelColumns, product.k * kPanelColumns};
+    if (product.packed != nullptr)
+        return {product.packed + j * product.k + p * kPanelColumns, product.k * kPanelColumns};
     const PanelSource source{product.b, product.ldb, product.trans_b};
     for (int64_t column = 0; column < columns; column += kPanelColumns) {
         const int count = static_cast<int>(minimum(columns - column, kPanelColumns));

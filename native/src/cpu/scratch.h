@@ -1,4 +1,5 @@
-// Memory of the calling thread for packed panels and tiles: kept between calls, so that an op allocates nothing once warm.
+// Memory of the calling thread for packed panels and tiles: kept between calls, so that an op allocates nothing once
+// warm.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@ namespace gimbal {
 // What the memory holds. A slot's contents are lost at the thread's next request for the same slot.
 enum class Scratch { left_panels, right_panels, tile, rows };
 
-// Room for `count` floats, 64-byte aligned, on huge pages where large. Contents undefined. Null if there is no room: tasks
-// of a team must not throw.
+// Room for `count` floats, 64-byte aligned, on huge pages where large. Contents undefined. Null if there is no room:
+// tasks of a team must not throw.
 float* scratch(Scratch slot, int64_t count);
 
 } // namespace gimbal

@@ -7,7 +7,7 @@
 namespace gimbal::GB_ISA {
 namespace {
 
-constexpr int kVectors = 4;                    // columns summed side by side, to hide the latency of an addition
+constexpr int kVectors = 4; // columns summed side by side, to hide the latency of an addition
 constexpr int64_t kSlice = kVectors * kLanes;
 constexpr int64_t kSmallWork = 1 << 16;
 
@@ -34,7 +34,8 @@ void cpu_sum_rows(Cpu& cpu, const void* x, float* y, int64_t rows, int64_t width
         if (end - begin == kSlice) {
             sum_columns<kVectors>(values + begin, y + begin, rows, x_stride, add, Full{});
         } else {
-            for_lanes(begin, end, [&](int64_t j, auto n) { sum_columns<1>(values + j, y + j, rows, x_stride, add, n); });
+            for_lanes(begin, end,
+                      [&](int64_t j, auto n) { sum_columns<1>(values + j, y + j, rows, x_stride, add, n); });
         }
     });
 }

@@ -1,5 +1,5 @@
-#include "gimbal.h"
 #include "linear_logprob.h"
+#include "gimbal.h"
 #include "op.h"
 #include "packed.h"
 

@@ -1,8 +1,9 @@
 // Backward attention of one sequence and one key head: all keys, all queries, all query heads of the group.
 //
-// The probabilities are computed again from q, k and lse, 32 queries by 32 keys at a time. For each block of keys, the query
-// heads in ascending order and their queries in ascending order add to dk and dv, which stay in the tile's memory, and to dq
-// in place. One task owns all of them, so the order of additions is the same for any number of threads.
+// The probabilities are computed again from q, k and lse, 32 queries by 32 keys at a time. For each block of keys, the
+// query heads in ascending order and their queries in ascending order add to dk and dv, which stay in the tile's
+// memory, and to dq in place. One task owns all of them, so the order of additions is the same for any number of
+// threads.
 #pragma once
 
 #include "cpu/attention/block.h"
@@ -20,7 +21,8 @@ struct AttentionBackward {
 };
 
 struct BackwardMemory {
-    float *key_panels, *value_panels, *keys, *queries, *dy, *query_panels, *dy_panels, *weights, *dscores, *dq, *dk, *dv;
+    float *key_panels, *value_panels, *keys, *queries, *dy, *query_panels, *dy_panels, *weights, *dscores, *dq, *dk,
+        *dv;
 
     // Carves the pieces from `base`, or only counts them if it is null.
     int64_t carve(float* base, int64_t head_dim) {
@@ -30,9 +32,12 @@ struct BackwardMemory {
             piece = base + used;
             used += count;
         };
-        for (float** piece : {&key_panels, &value_panels, &keys, &queries, &dy, &dq, &dk, &dv}) take(*piece, wide);
-        for (float** piece : {&query_panels, &dy_panels}) take(*piece, wide + kLanes);
-        for (float** piece : {&weights, &dscores}) take(*piece, kBlockKeys * kBlockKeys);
+        for (float** piece : {&key_panels, &value_panels, &keys, &queries, &dy, &dq, &dk, &dv})
+            take(*piece, wide);
+        for (float** piece : {&query_panels, &dy_panels})
+            take(*piece, wide + kLanes);
+        for (float** piece : {&weights, &dscores})
+            take(*piece, kBlockKeys * kBlockKeys);
         return used;
     }
 };
@@ -47,8 +52,10 @@ public:
 
     void run() {
         for (int64_t h = 0; h < group_; ++h)
-            for (int64_t i = 0; i < length_; ++i) dots_[h * length_ + i] = dot(dy_row(h, i), y_row(h, i));
-        for (int64_t block = 0; block < length_; block += kBlockKeys) add_keys(block);
+            for (int64_t i = 0; i < length_; ++i)
+                dots_[h * length_ + i] = dot(dy_row(h, i), y_row(h, i));
+        for (int64_t block = 0; block < length_; block += kBlockKeys)
+            add_keys(block);
     }
 
 private:
@@ -66,7 +73,8 @@ private:
     }
 
     void clear(float* rows) const {
-        for (int64_t i = 0; i < kBlockKeys * width_; i += kLanes) store(rows + i, zero());
+        for (int64_t i = 0; i < kBlockKeys * width_; i += kLanes)
+            store(rows + i, zero());
     }
 
     // Copies or adds `count` rows of the tile's memory out to rows at `stride`.
@@ -89,7 +97,8 @@ private:
         clear(memory_.dk);
         clear(memory_.dv);
         for (int64_t h = 0; h < group_; ++h)
-            for (int64_t i = block; i < length_; i += kBlockKeys) add_queries(block, count, keys, h, i);
+            for (int64_t i = block; i < length_; i += kBlockKeys)
+                add_queries(block, count, keys, h, i);
         write(memory_.dk, call_.dk + k_at(block), shape.kv_stride, count, false);
         write(memory_.dv, call_.dv + k_at(block), shape.kv_stride, count, false);
     }
@@ -103,13 +112,14 @@ private:
         pack_rows(dy, shape.y_stride, rows, head_dim_, memory_.dy_panels);
         score_rows(memory_.query_panels, memory_.key_panels, 0, rows, head_dim_, memory_.weights);
         score_rows(memory_.dy_panels, memory_.value_panels, 0, rows, head_dim_, memory_.dscores);
-        for (int64_t r = 0; r < rows; ++r) differentiate(h, i + r, r, i == block ? r + 1 : kBlockKeys);
+        for (int64_t r = 0; r < rows; ++r)
+            differentiate(h, i + r, r, i == block ? r + 1 : kBlockKeys);
         add_weighted<1, kBlockKeys>(memory_.weights, nullptr,
                                     padded_rows(dy, shape.y_stride, rows, head_dim_, memory_.dy), count, rows, width_,
                                     memory_.dv);
         add_weighted<1, kBlockKeys>(memory_.dscores, nullptr,
-                                    padded_rows(q, shape.q_stride, rows, head_dim_, memory_.queries), count, rows, width_,
-                                    memory_.dk);
+                                    padded_rows(q, shape.q_stride, rows, head_dim_, memory_.queries), count, rows,
+                                    width_, memory_.dk);
         clear(memory_.dq);
         add_weighted<kBlockKeys, 1>(memory_.dscores, nullptr, keys, rows, count, width_, memory_.dq);
         write(memory_.dq, call_.dq + q_at(h, i), shape.q_stride, rows, block > 0);

@@ -1,9 +1,9 @@
 // A block of 32 keys, and the two products that attention makes of it.
 //
-// Order of additions: a score is one chain of fused multiply-adds over the channels of a head, ascending, and then times the
-// scale; an accumulator is one chain over the keys of the block, ascending, onto the rescaled accumulator before it. Keys
-// beyond a row's position are not touched. So nothing depends on which rows share a tile: a token decoded alone has the
-// bits that it has in a prefill.
+// Order of additions: a score is one chain of fused multiply-adds over the channels of a head, ascending, and then
+// times the scale; an accumulator is one chain over the keys of the block, ascending, onto the rescaled accumulator
+// before it. Keys beyond a row's position are not touched. So nothing depends on which rows share a tile: a token
+// decoded alone has the bits that it has in a prefill.
 #pragma once
 
 #include "cpu/attention/sequences.h"
@@ -16,7 +16,9 @@ namespace gimbal::GB_ISA {
 constexpr int64_t kBlockKeys = 32;
 constexpr int64_t kSplitKeys = 256;
 
-GB_INLINE int64_t padded(int64_t head_dim) { return panel_count(head_dim) * kLanes; }
+GB_INLINE int64_t padded(int64_t head_dim) {
+    return panel_count(head_dim) * kLanes;
+}
 
 // Lanes below `limit` of the 16 lanes from `first` on.
 GB_INLINE M16 lanes_below(int64_t limit, int64_t first) {
@@ -30,7 +32,8 @@ struct PaddedRows {
     int64_t stride;
 };
 
-// `count` rows of head_dim channels: in place if they are whole vectors, else copied to `room` (count, padded(head_dim)).
+// `count` rows of head_dim channels: in place if they are whole vectors, else copied to `room` (count,
+// padded(head_dim)).
 GB_INLINE PaddedRows padded_rows(const float* rows, int64_t stride, int64_t count, int64_t head_dim, float* room) {
     const int64_t width = padded(head_dim);
     if (width == head_dim) return {rows, stride};
@@ -71,13 +74,11 @@ inline void score_rows(const float* rows, const float* keys, int64_t first, int6
             for (int64_t panel = 0; panel < kBlockKeys / kLanes; panel += kTilePanels) {
                 F16 sum[kHeight][kTilePanels];
                 unroll<kHeight>([&](auto r) { unroll<kTilePanels>([&](auto p) { sum[r][p] = zero(); }); });
-                multiply_tile<kHeight, kTilePanels, 1, kHeight>(sum, rows + row * head_dim,
-                                                                keys + panel * kLanes * head_dim, kLanes * head_dim,
-                                                                kLanes, head_dim);
+                multiply_tile<kHeight, kTilePanels, 1, kHeight>(
+                    sum, rows + row * head_dim, keys + panel * kLanes * head_dim, kLanes * head_dim, kLanes, head_dim);
                 unroll<kHeight>([&](auto r) {
-                    unroll<kTilePanels>([&](auto p) {
-                        store(scores + (row + r) * kBlockKeys + (panel + p) * kLanes, sum[r][p]);
-                    });
+                    unroll<kTilePanels>(
+                        [&](auto p) { store(scores + (row + r) * kBlockKeys + (panel + p) * kLanes, sum[r][p]); });
                 });
             }
         });
@@ -98,12 +99,11 @@ inline void add_weighted(const float* weights, const float* factors, const Padde
                 F16 sum[kHeight][kPanels];
                 unroll<kHeight>([&](auto r) {
                     const F16 factor = factors != nullptr ? broadcast(factors[row + r]) : broadcast(1.0f);
-                    unroll<kPanels>([&](auto p) {
-                        sum[r][p] = factor * load(out + (row + r) * width + column + p * kLanes);
-                    });
+                    unroll<kPanels>(
+                        [&](auto p) { sum[r][p] = factor * load(out + (row + r) * width + column + p * kLanes); });
                 });
-                multiply_tile<kHeight, kPanels, WeightStep, WeightDepth>(sum, weights + row * WeightStep, in.data + column,
-                                                                       kLanes, in.stride, depth);
+                multiply_tile<kHeight, kPanels, WeightStep, WeightDepth>(sum, weights + row * WeightStep,
+                                                                         in.data + column, kLanes, in.stride, depth);
                 unroll<kHeight>([&](auto r) {
                     unroll<kPanels>([&](auto p) { store(out + (row + r) * width + column + p * kLanes, sum[r][p]); });
                 });
@@ -111,7 +111,8 @@ inline void add_weighted(const float* weights, const float* factors, const Padde
             int64_t column = 0;
             for (; column + kTilePanels * kLanes <= width; column += kTilePanels * kLanes)
                 columns(column, std::integral_constant<int, kTilePanels>{});
-            for (; column < width; column += kLanes) columns(column, std::integral_constant<int, 1>{});
+            for (; column < width; column += kLanes)
+                columns(column, std::integral_constant<int, 1>{});
         });
     }
 }

@@ -1,7 +1,7 @@
 // Forward attention of one tile: some positions of one sequence, all query heads of one key head.
 //
-// A row is a position and a head. Per split of 256 keys it holds a maximum, a sum and an accumulator; the first split is
-// gathered in place, each later one afresh and then merged into it, ascending.
+// A row is a position and a head. Per split of 256 keys it holds a maximum, a sum and an accumulator; the first split
+// is gathered in place, each later one afresh and then merged into it, ascending.
 #pragma once
 
 #include "cpu/attention/block.h"
@@ -27,8 +27,10 @@ struct RowStates {
 
     // The state of no key at all.
     void clear(int64_t rows, int64_t width) const {
-        for (int64_t r = 0; r < rows; ++r) maximum[r] = -kInfinity;
-        for (int64_t i = 0; i < rows * width; ++i) accumulator[i] = 0.0f;
+        for (int64_t r = 0; r < rows; ++r)
+            maximum[r] = -kInfinity;
+        for (int64_t i = 0; i < rows * width; ++i)
+            accumulator[i] = 0.0f;
     }
 };
 
@@ -77,7 +79,8 @@ GB_INLINE void merge_split(const RowStates& total, const RowStates& part, int64_
 class ForwardTile {
 public:
     // Positions first .. first+positions-1 of the queries of sequence s.
-    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t first, int64_t positions)
+    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t first,
+                int64_t positions)
         : call_(call), memory_(memory), s_(s), kv_head_(kv_head), head_dim_(call.shape.head_dim),
           width_(padded(head_dim_)), group_(call.group()), rows_(positions * group_), keys_(call.sequences.keys(s)),
           position_(keys_ - call.sequences.queries(s) + first), token_(call.sequences.q_starts[s] + first) {}
@@ -88,7 +91,8 @@ public:
         for (int64_t split = 0; split < end; split += kSplitKeys) {
             const RowStates& states = split == 0 ? memory_.total : memory_.part;
             states.clear(rows_, width_);
-            for (int64_t i = 0; i < rows_ * kLanes; i += kLanes) store(memory_.lane_sums + i, zero());
+            for (int64_t i = 0; i < rows_ * kLanes; i += kLanes)
+                store(memory_.lane_sums + i, zero());
             for (int64_t block = split; block < end && block < split + kSplitKeys; block += kBlockKeys)
                 add_block(states, block);
             for (int64_t r = first_row(split); r < rows_; ++r) {
@@ -131,8 +135,8 @@ private:
     }
 
     void add_values(const RowStates& states, const PaddedRows& values, int64_t row, int64_t rows, int64_t depth) {
-        add_weighted<kBlockKeys, 1>(memory_.scores + row * kBlockKeys, memory_.factors + row, values, rows, depth, width_,
-                                    states.accumulator + row * width_);
+        add_weighted<kBlockKeys, 1>(memory_.scores + row * kBlockKeys, memory_.factors + row, values, rows, depth,
+                                    width_, states.accumulator + row * width_);
     }
 
     // Scores become weights exp(s - maximum); factors = exp(old maximum - maximum) rescale what was gathered before.
@@ -176,9 +180,8 @@ private:
             const int64_t token = token_ + r / group_;
             float* y = call_.y + token * call_.shape.y_stride + head(r) * head_dim_;
             const F16 inverse = broadcast(1.0f) / broadcast(total.sum[r]);
-            for_lanes(0, head_dim_, [&](int64_t d, auto n) {
-                store(y + d, load(total.accumulator + r * width_ + d) * inverse, n);
-            });
+            for_lanes(0, head_dim_,
+                      [&](int64_t d, auto n) { store(y + d, load(total.accumulator + r * width_ + d) * inverse, n); });
             if (call_.lse != nullptr)
                 call_.lse[token * call_.shape.q_heads + head(r)] = total.maximum[r] + log1(total.sum[r]);
         }

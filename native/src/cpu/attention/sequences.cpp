@@ -10,8 +10,9 @@ namespace {
 
 void require(const char* name, int64_t index, int64_t got, int64_t lowest, int64_t highest) {
     if (got >= lowest && got <= highest) return;
-    throw Error(GB_OUT_OF_RANGE, std::string(name) + "[" + std::to_string(index) + "]: wanted " + std::to_string(lowest) +
-                                     " to " + std::to_string(highest) + ", got " + std::to_string(got));
+    throw Error(GB_OUT_OF_RANGE, std::string(name) + "[" + std::to_string(index) + "]: wanted " +
+                                     std::to_string(lowest) + " to " + std::to_string(highest) + ", got " +
+                                     std::to_string(got));
 }
 
 } // namespace

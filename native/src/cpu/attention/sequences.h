@@ -23,8 +23,8 @@ struct Sequences {
 };
 
 struct SequenceSummary {
-    int64_t most_queries = 0;    // of a sequence
-    double scores = 0;           // pairs of query and key, roughly
+    int64_t most_queries = 0; // of a sequence
+    double scores = 0;        // pairs of query and key, roughly
 };
 
 // Refuses arrays that leave the tensors: GB_OUT_OF_RANGE, naming the sequence. Called before the first write.

@@ -21,16 +21,19 @@ struct PanelSource {
     }
 };
 
-// Packs lines i .. i+count-1 (count <= 16), p .. p+depth-1 of the source, with zeros in lanes count .. step-1. Writes whole
-// vectors in ascending order: where step < 16 the excess is overwritten by the next, and 15 floats behind the last are lost.
+// Packs lines i .. i+count-1 (count <= 16), p .. p+depth-1 of the source, with zeros in lanes count .. step-1. Writes
+// whole vectors in ascending order: where step < 16 the excess is overwritten by the next, and 15 floats behind the
+// last are lost.
 GB_INLINE void pack_panel(const PanelSource& source, int64_t i, int64_t p, int count, int64_t depth, int64_t step,
                           float* panel) {
     const float* from = source.at(i, p);
     if (!source.depth_contiguous) {
         if (count == kLanes) {
-            for (int64_t d = 0; d < depth; ++d) store(panel + d * step, load(from + d * source.stride));
+            for (int64_t d = 0; d < depth; ++d)
+                store(panel + d * step, load(from + d * source.stride));
         } else {
-            for (int64_t d = 0; d < depth; ++d) store(panel + d * step, load(from + d * source.stride, count));
+            for (int64_t d = 0; d < depth; ++d)
+                store(panel + d * step, load(from + d * source.stride, count));
         }
         return;
     }
@@ -40,11 +43,13 @@ GB_INLINE void pack_panel(const PanelSource& source, int64_t i, int64_t p, int c
     }
     for_lanes(0, depth, [&](int64_t d, auto n) {
         F16 r[16];
-        for (int line = 0; line < 16; ++line) r[line] = line < count ? load(from + line * source.stride + d, n) : zero();
+        for (int line = 0; line < 16; ++line)
+            r[line] = line < count ? load(from + line * source.stride + d, n) : zero();
         transpose(r);
         int64_t lanes = kLanes;
         if constexpr (std::is_same_v<decltype(n), int>) lanes = n;
-        for (int64_t lane = 0; lane < lanes; ++lane) store(panel + (d + lane) * step, r[lane]);
+        for (int64_t lane = 0; lane < lanes; ++lane)
+            store(panel + (d + lane) * step, r[lane]);
     });
 }
 

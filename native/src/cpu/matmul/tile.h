@@ -1,7 +1,7 @@
 // The register tile that every matrix product of the CPU backend is made of.
 //
-// A tile is Rows x (16 * Panels) outputs. Each output is one chain of fused multiply-adds, depth ascending, so neither the
-// tile's shape nor an output's place in it can change a bit.
+// A tile is Rows x (16 * Panels) outputs. Each output is one chain of fused multiply-adds, depth ascending, so neither
+// the tile's shape nor an output's place in it can change a bit.
 #pragma once
 
 #include "cpu/simd.h"
@@ -22,7 +22,8 @@ constexpr int kTileRows = 4, kTilePanels = 1;
 template <int N, class Body> GB_INLINE void unroll(Body&& body) {
     [&]<int... I>(std::integer_sequence<int, I...>) {
         (body(std::integral_constant<int, I>{}), ...);
-    }(std::make_integer_sequence<int, N>{});
+    }
+    (std::make_integer_sequence<int, N>{});
 }
 
 // sum[r][p] += sum_d a(r, d) * b(d, p), with a(r, d) at a[r * AStep + d * ADepth] and the 16 columns of panel p at
