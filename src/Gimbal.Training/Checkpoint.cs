@@ -9,10 +9,13 @@ namespace Gimbal.Training;
 /// What must be kept of a run so that it goes on bit for bit: of each trained model the weights, both moments and the number of
 /// optimizer steps; the totals. Data order and every random draw are functions of seed and step and need no keeping.
 /// </summary>
-/// <remarks>Layout of a checkpoint folder: <c>state.json</c> and, for each model, <c>NAME.safetensors</c>.</remarks>
-internal sealed class Checkpoint(IReadOnlyList<(string Name, ParameterStore Store, Optimizer Optimizer)> models, TrainingTotals totals)
+/// <remarks>Layout of a checkpoint folder: <c>state.json</c> and, for each model, <c>NAME.safetensors</c>; <c>state.bin</c>
+/// where a trainer keeps more.</remarks>
+internal sealed class Checkpoint(IReadOnlyList<(string Name, ParameterStore Store, Optimizer Optimizer)> models, TrainingTotals totals,
+    Action<BinaryWriter>? writeState = null, Action<BinaryReader>? readState = null)
 {
     private const string StateFile = "state.json";
+    private const string BinaryFile = "state.bin";
     private const int Schema = 1;
 
     private static readonly string[] Blocks = ["weights", "first_moment", "second_moment"];
@@ -41,6 +44,12 @@ internal sealed class Checkpoint(IReadOnlyList<(string Name, ParameterStore Stor
             ["optimizer_steps"] = optimizers,
             ["totals"] = new JsonArray([.. totals.ToArray().Select(value => (JsonNode)value)]),
         };
+        if (writeState is not null)
+        {
+            using BinaryWriter writer = new(File.Create(Path.Combine(folder, BinaryFile)));
+            writeState(writer);
+        }
+
         AtomicFile.WriteText(Path.Combine(folder, StateFile), state.ToJsonString() + "\n");
     }
 
@@ -69,6 +78,12 @@ internal sealed class Checkpoint(IReadOnlyList<(string Name, ParameterStore Stor
                 }
 
                 store.Touch();
+            }
+
+            if (readState is not null)
+            {
+                using BinaryReader reader = new(File.OpenRead(Path.Combine(folder, BinaryFile)));
+                readState(reader);
             }
 
             totals.Restore([.. state["totals"]!.AsArray().Select(value => (long)value!)]);

@@ -34,6 +34,12 @@ internal sealed class TrainingRun
     /// <summary>Writes the trained model into a folder.</summary>
     public required Action<string> SaveModel { get; init; }
 
+    /// <summary>Writes what else a checkpoint needs, such as environments in the middle of an episode.</summary>
+    public Action<BinaryWriter>? WriteState { get; init; }
+
+    /// <summary>Reads what <see cref="WriteState"/> wrote.</summary>
+    public Action<BinaryReader>? ReadState { get; init; }
+
     /// <summary>Bytes held at most: arenas, stores, caches.</summary>
     public required Func<long> PeakBytes { get; init; }
 
@@ -86,7 +92,7 @@ internal sealed class TrainingRun
         Cancellation = cancellationToken;
         using RunFolder? folder = RunFolder.For(Command, Options, Device.Name);
         Folder = folder;
-        Checkpoint checkpoint = new(Models, Totals);
+        Checkpoint checkpoint = new(Models, Totals, WriteState, ReadState);
         int start = 0;
         if (folder?.CheckpointStep is { } taken)
         {

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Gimbal.Training;
 
 /// <summary>What a run has done so far. Part of its checkpoints.</summary>
@@ -17,6 +19,17 @@ internal sealed class TrainingTotals
 
     /// <summary>Tokens so compared.</summary>
     public long ComparedTokens { get; set; }
+
+    /// <summary>Counts the bits in which a trainer's log-probabilities differ from those that the sampler recorded.</summary>
+    public void Compare(ReadOnlySpan<float> computed, ReadOnlySpan<float> recorded)
+    {
+        for (int i = 0; i < computed.Length; i++)
+        {
+            MismatchBits += BitOperations.PopCount(BitConverter.SingleToUInt32Bits(computed[i]) ^ BitConverter.SingleToUInt32Bits(recorded[i]));
+        }
+
+        ComparedTokens += computed.Length;
+    }
 
     public long[] ToArray() => [TrainedTokens, GeneratedTokens, Samples, MismatchBits, ComparedTokens];
 

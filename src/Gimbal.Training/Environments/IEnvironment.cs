@@ -16,7 +16,7 @@ public interface IEnvironment
     void Reset(ulong seed, Span<float> observation);
 
     /// <summary>Takes one step.</summary>
-    /// <param name="action">As the policy drew it: an environment that bounds its actions clips them itself.</param>
+    /// <param name="action">Within <see cref="Actions"/>: the trainer clips what the policy drew.</param>
     /// <param name="observation">Receives the observation after the step, the last one of the episode included.</param>
     StepResult Step(ReadOnlySpan<float> action, Span<float> observation);
 }

@@ -20,6 +20,20 @@ public readonly record struct Space
     /// <summary>Whether the value is one choice of several.</summary>
     public bool IsDiscrete => Choices > 0;
 
+    /// <summary>Clips every element of actions to the bounds of a box; leaves choices alone.</summary>
+    public void Clip(Span<float> values)
+    {
+        if (IsDiscrete || (float.IsInfinity(Low) && float.IsInfinity(High)))
+        {
+            return;
+        }
+
+        foreach (ref float value in values)
+        {
+            value = Math.Clamp(value, Low, High);
+        }
+    }
+
     /// <summary>A vector of <paramref name="size"/> unbounded numbers.</summary>
     public static Space Box(int size) => Box(float.NegativeInfinity, float.PositiveInfinity, size);
 

@@ -6,6 +6,19 @@ namespace Gimbal.Training;
 [OptionGroup("control")]
 public sealed record ControlOptions : TrainerOptions
 {
+    /// <summary>Settings that learn Pendulum-v1; <see cref="ControlTasks.Options"/> has those of the other tasks.</summary>
+    public ControlOptions()
+    {
+        MaxSteps = 0;
+        Optimizer = new OptimizerOptions
+        {
+            LearningRate = 1e-3f,
+            Epsilon = 1e-5f,
+            MaxGradientNorm = 0.5f,
+            Schedule = LearningRateSchedule.Constant,
+        };
+    }
+
     /// <summary>Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.</summary>
     [Description("Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.")]
     public string Environment { get; init; } = "Pendulum-v1";
@@ -14,8 +27,12 @@ public sealed record ControlOptions : TrainerOptions
     [Description("Environments stepped side by side.")]
     public int Environments { get; init; } = 4;
 
-    /// <summary>Environment steps in all.</summary>
-    [Description("Environment steps in all.")]
+    /// <summary>Threads that step the environments; worth it only where a step takes many microseconds.</summary>
+    [Description("Threads that step the environments; worth it only where a step takes many microseconds.")]
+    public int EnvironmentThreads { get; init; } = 1;
+
+    /// <summary>Environment steps in all; the last rollout is finished. train.max_steps may end a run after fewer rollouts.</summary>
+    [Description("Environment steps in all; the last rollout is finished. train.max_steps may end a run after fewer rollouts.")]
     public long TotalSteps { get; init; } = 100_000;
 
     /// <summary>Steps of each environment between updates.</summary>
@@ -46,8 +63,8 @@ public sealed record ControlOptions : TrainerOptions
     [Description("The value is clipped to its old value +- clip_range_value; 0: no clipping.")]
     public float ClipRangeValue { get; init; } = 0f;
 
-    /// <summary>Weight of the value loss.</summary>
-    [Description("Weight of the value loss.")]
+    /// <summary>Weight of the value loss (value - return)^2 / 2.</summary>
+    [Description("Weight of the value loss (value - return)^2 / 2.")]
     public float ValueCoefficient { get; init; } = 0.5f;
 
     /// <summary>Weight of the entropy bonus.</summary>
@@ -88,6 +105,7 @@ public sealed record ControlOptions : TrainerOptions
         base.Validate();
         OptionCheck.OneOf("control.environment", Environment, EnvironmentNames);
         OptionCheck.AtLeast("control.environments", Environments, 1);
+        OptionCheck.AtLeast("control.environment_threads", EnvironmentThreads, 1);
         OptionCheck.AtLeast("control.total_steps", TotalSteps, 1);
         OptionCheck.AtLeast("control.steps_per_rollout", StepsPerRollout, 1);
         OptionCheck.AtLeast("control.epochs", Epochs, 1);

@@ -156,6 +156,27 @@ public static class MetricNames
     /// <summary>Control: their mean length.</summary>
     public const string EpisodicLength = "charts/episodic_length";
 
+    /// <summary>Control: clipped objective, mean over the last pass; likewise those below.</summary>
+    public const string ControlPolicyLoss = "losses/policy_loss";
+
+    /// <summary>Control: value loss, without its coefficient.</summary>
+    public const string ControlValueLoss = "losses/value_loss";
+
+    /// <summary>Control: entropy of the policy.</summary>
+    public const string ControlEntropy = "losses/entropy";
+
+    /// <summary>Control: k1 estimate of the KL from the rollout's policy.</summary>
+    public const string ControlOldApproxKl = "losses/old_approx_kl";
+
+    /// <summary>Control: k3 estimate of the same.</summary>
+    public const string ControlApproxKl = "losses/approx_kl";
+
+    /// <summary>Control: share of samples with |ratio - 1| above the clip range, whatever the sign of the advantage.</summary>
+    public const string ControlClipFraction = "losses/clipfrac";
+
+    /// <summary>Control: 1 - Var(return - value) / Var(return) of the rollout.</summary>
+    public const string ControlExplainedVariance = "losses/explained_variance";
+
     /// <summary>Control: environment steps per second.</summary>
     public const string StepsPerSecond = "charts/SPS";
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Gimbal.Models;
 using Gimbal.Training;
 
 namespace Gimbal.Tests.Training;

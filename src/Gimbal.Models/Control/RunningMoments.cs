@@ -1,4 +1,4 @@
-namespace Gimbal.Training;
+namespace Gimbal.Models;
 
 /// <summary>
 /// Running mean and population variance of a stream of vectors, element by element, merged batch by batch in double
@@ -91,6 +91,20 @@ public sealed class RunningMoments
             mean[i] = reader.ReadDouble();
             variance[i] = reader.ReadDouble();
         }
+    }
+
+    /// <summary>Takes moments that were kept elsewhere.</summary>
+    /// <exception cref="ArgumentException">They are of another size.</exception>
+    internal void Restore(double count, ReadOnlySpan<double> means, ReadOnlySpan<double> variances)
+    {
+        if (means.Length != mean.Length || variances.Length != mean.Length)
+        {
+            throw new ArgumentException($"moments of {means.Length} and {variances.Length} elements, expected {mean.Length}");
+        }
+
+        Count = count;
+        means.CopyTo(mean);
+        variances.CopyTo(variance);
     }
 
     /// <summary>Mean, and sum of squared differences from it, of one column.</summary>
