@@ -34,7 +34,7 @@ public static class ControlEvaluation
         IEnvironment[] environments = [.. Enumerable.Range(0, episodes).Select(_ => create())];
         try
         {
-            CheckSpaces(policy.Config, environments[0]);
+            CheckSpaces(policy.Config, environments[0].Observations, environments[0].Actions);
             return Play(policy, environments, seed);
         }
         finally
@@ -87,13 +87,13 @@ public static class ControlEvaluation
         return new Evaluation(mean, deviation, returns, (double)steps / returns.Length);
     }
 
-    private static void CheckSpaces(ControlPolicyConfig config, IEnvironment environment)
+    /// <summary>Checks that the policy was made for these spaces.</summary>
+    internal static void CheckSpaces(ControlPolicyConfig config, Space observations, Space actions)
     {
-        (Space observations, Space actions) = (environment.Observations, environment.Actions);
         if (observations.Size != config.ObservationSize || actions.Size != config.ActionSize || actions.Choices != config.Choices)
         {
-            throw new GimbalException($"{environment.GetType().Name} has observations of {observations.Size}, actions of {actions.Size} " +
-                $"elements and {actions.Choices} choices; the policy was made for {config.ObservationSize}, {config.ActionSize} and {config.Choices}");
+            throw new GimbalException($"the environment has observations of {observations.Size}, actions of {actions.Size} elements and " +
+                $"{actions.Choices} choices; the policy was made for {config.ObservationSize}, {config.ActionSize} and {config.Choices}");
         }
     }
 }

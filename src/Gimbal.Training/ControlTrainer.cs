@@ -61,6 +61,7 @@ public sealed class ControlTrainer : IDisposable
         environments = new VectorEnvironment(create, options.Environments, options.Seed, options.EnvironmentThreads);
         device ??= policy?.Device ?? (ownDevice = Device.Open("cpu", new DeviceOptions { Threads = 1 }));
         Policy = policy ?? (ownPolicy = NewPolicy(device));
+        ControlEvaluation.CheckSpaces(Policy.Config, environments.ObservationSpace, environments.ActionSpace);
         rewardNormalizer = options.NormalizeRewards ? new RewardNormalizer(options.Environments, options.Gamma) : null;
         rollout = new ControlRollout(options.Environments, options.StepsPerRollout, Policy.Config.ObservationSize, Policy.Config.ActionSize);
         minibatch = new int[rollout.Count / options.Minibatches];

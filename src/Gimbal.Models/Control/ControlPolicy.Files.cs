@@ -94,8 +94,9 @@ public sealed partial class ControlPolicy
     /// <param name="path">The safetensors file.</param>
     /// <param name="device">Where the policy will live.</param>
     /// <param name="isDiscrete">Whether the outputs are logits of choices.</param>
+    /// <param name="moments">Moments of the observations, if they are to be normalised.</param>
     /// <exception cref="InvalidFileException">A tensor is missing or has another shape.</exception>
-    public static ControlPolicy LoadStableBaselines(string path, Device device, bool isDiscrete)
+    public static ControlPolicy LoadStableBaselines(string path, Device device, bool isDiscrete, RunningMoments? moments = null)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(path);
         List<int> hidden = [];
@@ -111,8 +112,9 @@ public sealed partial class ControlPolicy
             ActionSize = isDiscrete ? 1 : outputs,
             Choices = isDiscrete ? outputs : 0,
             HiddenSizes = hidden,
+            NormalizesObservations = moments is not null,
         };
-        return LoadWeights(reader, device, config, trainable: true, name =>
+        ControlPolicy policy = LoadWeights(reader, device, config, trainable: true, name =>
         {
             string[] parts = name.Split('.');
             return parts switch
@@ -123,6 +125,12 @@ public sealed partial class ControlPolicy
                 _ => name,
             };
         });
+        if (moments is not null)
+        {
+            policy.Normalizer!.Moments.Restore(moments.Count, moments.Mean, moments.Variance);
+        }
+
+        return policy;
     }
 
     /// <summary>Fills every parameter from the tensor that <paramref name="nameInFile"/> names; null leaves it as initialised.</summary>

@@ -95,7 +95,7 @@ public sealed class RunningMoments
 
     /// <summary>Takes moments that were kept elsewhere.</summary>
     /// <exception cref="ArgumentException">They are of another size.</exception>
-    internal void Restore(double count, ReadOnlySpan<double> means, ReadOnlySpan<double> variances)
+    public void Restore(double count, ReadOnlySpan<double> means, ReadOnlySpan<double> variances)
     {
         if (means.Length != mean.Length || variances.Length != mean.Length)
         {

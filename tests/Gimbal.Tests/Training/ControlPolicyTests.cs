@@ -1,0 +1,281 @@
+using System.Text.Json;
+using Gimbal.Models;
+using Gimbal.Tensors;
+using Gimbal.Training;
+
+namespace Gimbal.Tests.Training;
+
+public sealed class ControlPolicyTests : IDisposable
+{
+    private readonly Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+
+    public void Dispose() => device.Dispose();
+
+    [Theory]
+    [InlineData(1, 7)]
+    [InlineData(64, 3)]
+    [InlineData(3, 64)]
+    [InlineData(31, 33)]
+    [InlineData(64, 64)]
+    public void OrthogonalWeightsAreOrthogonal(int rows, int columns)
+    {
+        const double Gain = 1.5;
+        float[] w = OrthogonalInitializer.Create(rows, columns, Gain, seed: 3, purpose: 9);
+        int count = Math.Min(rows, columns), length = Math.Max(rows, columns);
+        double At(int vector, int i) => rows <= columns ? w[vector * columns + i] : w[i * columns + vector];
+        for (int a = 0; a < count; a++)
+        {
+            for (int b = 0; b <= a; b++)
+            {
+                double dot = Enumerable.Range(0, length).Sum(i => At(a, i) * At(b, i));
+                Assert.Equal(a == b ? Gain * Gain : 0, dot, 1e-6);
+            }
+        }
+
+        Assert.NotEqual(w, OrthogonalInitializer.Create(rows, columns, Gain, seed: 4, purpose: 9));
+    }
+
+    [Fact]
+    public void ANewPolicyHasNeverSeenAnything()
+    {
+        using ControlPolicy policy = Gaussian(observations: 3, actions: 2);
+        Assert.Equal(["critic.0.weight", "critic.0.bias", "critic.2.weight", "critic.2.bias", "critic.4.weight", "critic.4.bias",
+            "actor_mean.0.weight", "actor_mean.0.bias", "actor_mean.2.weight", "actor_mean.2.bias", "actor_mean.4.weight",
+            "actor_mean.4.bias", "actor_logstd"], policy.Store.Parameters.Select(parameter => parameter.Name));
+        foreach (Parameter parameter in policy.Store.Parameters.Where(parameter => parameter.Shape.Rank == 1))
+        {
+            Assert.All(parameter.Value.ToArray<float>(), value => Assert.Equal(0, value));
+        }
+
+        // Rows of the last layers are as long as their gains.
+        Assert.Equal(0.01, Length(policy.Store.Find("actor_mean.4.weight")!.Value.RowRange(1, 1)), 1e-7);
+        Assert.Equal(1, Length(policy.Store.Find("critic.4.weight")!.Value), 1e-6);
+    }
+
+    /// <summary>Rows 300 go through the sampler in chunks, and through the trainer in minibatches of another size.</summary>
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(false, 7)]
+    [InlineData(true, 33)]
+    [InlineData(true, 300)]
+    public void SamplerAndTrainerAgreeBitForBit(bool isDiscrete, int minibatch)
+    {
+        const int Rows = 300;
+        using ControlPolicy policy = isDiscrete ? Categorical(observations: 4, choices: 3) : Gaussian(observations: 4, actions: 3);
+        Disturb(policy);
+        float[] observations = Numbers(Rows * 4, seed: 1), actions = new float[Rows * policy.Config.ActionSize];
+        float[] logprobs = new float[Rows], values = new float[Rows];
+        policy.Sample(observations, seed: 5, step: 17, actions, logprobs, values);
+        (float[] Logprobs, float[] Values) again = Score(policy, observations, actions, minibatch);
+        Assert.Equal(Bits(logprobs), Bits(again.Logprobs));
+        Assert.Equal(Bits(values), Bits(again.Values));
+    }
+
+    [Fact]
+    public void DrawsDependOnSeedStepAndEnvironmentAlone()
+    {
+        using ControlPolicy policy = Categorical(observations: 2, choices: 5);
+        float[] observations = Numbers(2 * 40, seed: 1);
+        float[] all = Draw(policy, observations, 40, seed: 3, step: 9);
+        Assert.Equal(all[..11], Draw(policy, observations.AsSpan(0, 22), 11, seed: 3, step: 9));
+        Assert.NotEqual(all, Draw(policy, observations, 40, seed: 4, step: 9));
+        Assert.NotEqual(all, Draw(policy, observations, 40, seed: 3, step: 10));
+    }
+
+    [Fact]
+    public void ContinuousActionsHaveTheMeanAndDeviationOfTheGaussian()
+    {
+        const int Rows = 20_000;
+        using ControlPolicy policy = Gaussian(observations: 2, actions: 2);
+        Disturb(policy);
+        float[] logStd = [-1f, 0.5f];
+        policy.Store.Find("actor_logstd")!.Value.CopyFrom<float>(logStd);
+        float[] observations = [.. Enumerable.Range(0, Rows).SelectMany(_ => new[] { 0.3f, -0.2f })];
+        float[] mean = new float[2], actions = new float[2 * Rows];
+        policy.Act(observations.AsSpan(0, 2), mean);
+        policy.Sample(observations, 1, 0, actions, new float[Rows], new float[Rows]);
+        for (int dimension = 0; dimension < 2; dimension++)
+        {
+            double[] drawn = [.. Enumerable.Range(0, Rows).Select(i => (actions[2 * i + dimension] - mean[dimension]) / Math.Exp(logStd[dimension]))];
+            double average = drawn.Average();
+            Assert.InRange(average, -0.03, 0.03);
+            Assert.InRange(drawn.Average(x => (x - average) * (x - average)), 0.97, 1.03);
+            Assert.InRange(drawn.Average(x => Math.Pow(x, 4)), 2.8, 3.2);
+        }
+    }
+
+    [Fact]
+    public void ChoicesAreDrawnAsOftenAsTheirProbabilities()
+    {
+        const int Rows = 20_000;
+        using ControlPolicy policy = Categorical(observations: 2, choices: 3);
+        float[] bias = [0f, 1f, -30f];
+        policy.Store.Find("actor.4.weight")!.Value.Clear();
+        policy.Store.Find("actor.4.bias")!.Value.CopyFrom<float>(bias);
+        policy.Store.Touch();
+        float[] actions = Draw(policy, new float[2 * Rows], Rows, seed: 2, step: 0);
+        double share = 1 / (1 + Math.E);
+        Assert.Equal(share, actions.Count(action => action == 0) / (double)Rows, 0.01);
+        Assert.Equal(1 - share, actions.Count(action => action == 1) / (double)Rows, 0.01);
+        float[] best = new float[1];
+        policy.Act([0, 0], best);
+        Assert.Equal(1, best[0]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void APolicySurvivesItsFolder(bool isDiscrete)
+    {
+        using TemporaryFolder folder = new();
+        using ControlPolicy policy = new(device, new ControlPolicyConfig
+        {
+            ObservationSize = 3,
+            ActionSize = isDiscrete ? 1 : 2,
+            Choices = isDiscrete ? 4 : 0,
+            HiddenSizes = [5, 7, 9],
+            NormalizesObservations = true,
+        }, seed: 2);
+        Disturb(policy);
+        policy.Normalizer!.Moments.Update(Numbers(99, seed: 4));
+        policy.Save(folder.Path);
+        using ControlPolicy loaded = ControlPolicy.Load(folder.Path, device, trainable: false);
+        float[] observations = Numbers(3 * 20, seed: 8);
+        float[] expected = new float[20 * policy.Config.ActionSize], actual = new float[expected.Length];
+        policy.Act(observations, expected);
+        loaded.Act(observations, actual);
+        Assert.Equal(Bits(expected), Bits(actual));
+        Assert.Equal(policy.Normalizer.Moments.Variance.ToArray(), loaded.Normalizer!.Moments.Variance.ToArray());
+
+        File.WriteAllText(folder.File(ControlPolicy.ConfigFileName), """{"schema": 1, "observation_size": 4, "action_size": 1, "choices": 2, "hidden_sizes": [5]}""");
+        InvalidFileException error = Assert.Throws<InvalidFileException>(() => ControlPolicy.Load(folder.Path, device));
+        Assert.Contains("critic.0.weight", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Trained policies of Stable-Baselines3: their outputs, and their returns from given starts in our environments.</summary>
+    [Theory]
+    [InlineData("Pendulum-v1", 1e-3)]
+    [InlineData("CartPole-v1", 0)]
+    [InlineData("MountainCarContinuous-v0", 1e-3)]
+    public void StableBaselinesPoliciesReachTheirReturns(string name, double tolerance)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(SharedFolder.Require("data/golden/sb3_policies.json")));
+        JsonElement golden = document.RootElement.GetProperty("policies").GetProperty(name), forward = golden.GetProperty("forward");
+        RunningMoments? moments = null;
+        if (golden.TryGetProperty("obs_normalisation", out JsonElement normalisation))
+        {
+            double[] mean = Doubles(normalisation.GetProperty("mean"));
+            moments = new RunningMoments(mean.Length);
+            moments.Restore(1, mean, Doubles(normalisation.GetProperty("var")));
+        }
+
+        IEnvironment task = ControlTasks.Create(name);
+        using ControlPolicy policy = ControlPolicy.LoadStableBaselines(SharedFolder.Require($"data/{golden.GetProperty("file").GetString()}"),
+            device, task.Actions.IsDiscrete, moments);
+        float[] inputs = Rows(forward.GetProperty("net_input")), outputs = new float[forward.GetProperty("policy_out").GetArrayLength()];
+        float[] values = new float[outputs.Length];
+        policy.Values(inputs, values);
+        AssertClose(Doubles(forward.GetProperty("value")), values, 1e-4);
+        if (!task.Actions.IsDiscrete)
+        {
+            policy.Act(Rows(forward.GetProperty("obs")), outputs);
+            AssertClose(Doubles(forward.GetProperty("policy_out")), outputs, 1e-4);
+        }
+
+        JsonElement rollouts = golden.GetProperty("own_rollouts");
+        double[] expected = Doubles(rollouts.GetProperty("first_returns"));
+        for (int episode = 0; episode < expected.Length; episode++)
+        {
+            double[] start = Doubles(rollouts.GetProperty("first_initial_states")[episode]);
+            double actual = Play(policy, (ControlTask)task, start);
+            Assert.InRange(actual, expected[episode] - tolerance * Math.Abs(expected[episode]) - tolerance, expected[episode] + tolerance * Math.Abs(expected[episode]) + tolerance);
+        }
+    }
+
+    private static double Play(ControlPolicy policy, ControlTask task, double[] start)
+    {
+        float[] observation = new float[task.Observations.Size], action = new float[1];
+        task.ResetTo(start, observation);
+        double sum = 0;
+        for (bool done = false; !done;)
+        {
+            policy.Act(observation, action);
+            task.Actions.Clip(action);
+            StepResult result = task.Step(action, observation);
+            sum += result.Reward;
+            done = result.Done;
+        }
+
+        return sum;
+    }
+
+    private static float[] Draw(ControlPolicy policy, ReadOnlySpan<float> observations, int rows, ulong seed, ulong step)
+    {
+        float[] actions = new float[rows];
+        policy.Sample(observations, seed, step, actions, new float[rows], new float[rows]);
+        return actions;
+    }
+
+    /// <summary>Log-probabilities and values as the trainer computes them.</summary>
+    private static (float[] Logprobs, float[] Values) Score(ControlPolicy policy, float[] observations, float[] actions, int minibatch)
+    {
+        int rows = observations.Length / policy.Config.ObservationSize, size = policy.Config.ActionSize;
+        List<float> logprobs = [], values = [];
+        using Arena arena = new(policy.Device, policy.ActivationBytes(minibatch));
+        Tape tape = new(arena) { Recording = true };
+        for (int start = 0; start < rows; start += minibatch)
+        {
+            int count = Math.Min(minibatch, rows - start);
+            using ArenaScope scope = arena.Enter();
+            Tensor x = policy.Upload(arena, observations.AsSpan(start * policy.Config.ObservationSize, count * policy.Config.ObservationSize));
+            Tensor output = policy.Actor(tape, x);
+            values.AddRange(policy.Critic(tape, x).ToArray<float>());
+            logprobs.AddRange(policy.Head.Logprob(arena, output, policy.Head.Upload(arena, actions.AsSpan(start * size, count * size))).Logprob.ToArray<float>());
+            tape.Reset();
+        }
+
+        return ([.. logprobs], [.. values]);
+    }
+
+    private ControlPolicy Gaussian(int observations, int actions) =>
+        new(device, new ControlPolicyConfig { ObservationSize = observations, ActionSize = actions }, seed: 1);
+
+    private ControlPolicy Categorical(int observations, int choices) =>
+        new(device, new ControlPolicyConfig { ObservationSize = observations, Choices = choices }, seed: 1);
+
+    /// <summary>Weights far from their start, so that outputs differ from 0.</summary>
+    private static void Disturb(ControlPolicy policy)
+    {
+        float[] noise = Numbers((int)policy.Store.Count, seed: 77);
+        float[] weights = policy.Store.Weights.ToArray<float>();
+        for (int i = 0; i < weights.Length; i++)
+        {
+            weights[i] += 0.2f * noise[i];
+        }
+
+        policy.Store.Weights.CopyFrom<float>(weights);
+        policy.Store.Touch();
+    }
+
+    private static double Length(Tensor tensor) => Math.Sqrt(tensor.ToArray<float>().Sum(value => (double)value * value));
+
+    private static float[] Numbers(int count, int seed)
+    {
+        Random random = new(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)(4 * random.NextDouble() - 2))];
+    }
+
+    private static uint[] Bits(float[] values) => [.. values.Select(BitConverter.SingleToUInt32Bits)];
+
+    private static double[] Doubles(JsonElement array) => [.. array.EnumerateArray().Select(value => value.ValueKind == JsonValueKind.Array ? value[0].GetDouble() : value.GetDouble())];
+
+    private static float[] Rows(JsonElement rows) => [.. rows.EnumerateArray().SelectMany(row => row.EnumerateArray()).Select(value => value.GetSingle())];
+
+    private static void AssertClose(double[] expected, float[] actual, double tolerance)
+    {
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual[i], tolerance * (1 + Math.Abs(expected[i])));
+        }
+    }
+}
