@@ -62,6 +62,11 @@ public sealed class ControlTrainer : IDisposable
         device ??= policy?.Device ?? (ownDevice = Device.Open("cpu", new DeviceOptions { Threads = 1 }));
         Policy = policy ?? (ownPolicy = NewPolicy(device));
         ControlEvaluation.CheckSpaces(Policy.Config, environments.ObservationSpace, environments.ActionSpace);
+        if (options.NormalizeObservations && Policy.Normalizer is null)
+        {
+            throw new InvalidConfigException("control.normalize_observations", "the policy takes observations as they are; set it to false, or start from a new policy.");
+        }
+
         rewardNormalizer = options.NormalizeRewards ? new RewardNormalizer(options.Environments, options.Gamma) : null;
         rollout = new ControlRollout(options.Environments, options.StepsPerRollout, Policy.Config.ObservationSize, Policy.Config.ActionSize);
         minibatch = new int[rollout.Count / options.Minibatches];

@@ -26,14 +26,12 @@ public static class ControlTasks
         {
             "CartPole-v1" => options with
             {
-                Environments = 8,
+                TotalSteps = 100_000,
                 StepsPerRollout = 32,
                 Epochs = 20,
                 Minibatches = 1,
                 Gamma = 0.98f,
                 Lambda = 0.8f,
-                ValueCoefficient = 1,
-                Anneal = true,
             },
             "Acrobot-v1" or "MountainCar-v0" => options with
             {
@@ -43,17 +41,19 @@ public static class ControlTasks
                 Epochs = 4,
                 Minibatches = 4,
                 Gamma = 0.99f,
+                ValueCoefficient = 0.5f,
                 EntropyCoefficient = 0.01f,
-                Anneal = true,
                 Optimizer = pendulum.Optimizer with { LearningRate = 2.5e-4f },
             },
             "MountainCarContinuous-v0" => options with
             {
                 Environments = 4,
-                TotalSteps = 200_000,
+                TotalSteps = 100_000,
                 StepsPerRollout = 1024,
                 Minibatches = 16,
                 Gamma = 0.999f,
+                ValueCoefficient = 0.5f,
+                Anneal = false,
                 NormalizeObservations = true,
                 NormalizeRewards = true,
                 Optimizer = pendulum.Optimizer with { LearningRate = 3e-4f },

@@ -25,7 +25,7 @@ public sealed record ControlOptions : TrainerOptions
 
     /// <summary>Environments stepped side by side.</summary>
     [Description("Environments stepped side by side.")]
-    public int Environments { get; init; } = 4;
+    public int Environments { get; init; } = 8;
 
     /// <summary>Threads that step the environments; worth it only where a step takes many microseconds.</summary>
     [Description("Threads that step the environments; worth it only where a step takes many microseconds.")]
@@ -33,11 +33,11 @@ public sealed record ControlOptions : TrainerOptions
 
     /// <summary>Environment steps in all; the last rollout is finished. train.max_steps may end a run after fewer rollouts.</summary>
     [Description("Environment steps in all; the last rollout is finished. train.max_steps may end a run after fewer rollouts.")]
-    public long TotalSteps { get; init; } = 100_000;
+    public long TotalSteps { get; init; } = 200_000;
 
     /// <summary>Steps of each environment between updates.</summary>
     [Description("Steps of each environment between updates.")]
-    public int StepsPerRollout { get; init; } = 1024;
+    public int StepsPerRollout { get; init; } = 512;
 
     /// <summary>Passes over each rollout.</summary>
     [Description("Passes over each rollout.")]
@@ -65,7 +65,7 @@ public sealed record ControlOptions : TrainerOptions
 
     /// <summary>Weight of the value loss (value - return)^2 / 2.</summary>
     [Description("Weight of the value loss (value - return)^2 / 2.")]
-    public float ValueCoefficient { get; init; } = 0.5f;
+    public float ValueCoefficient { get; init; } = 1f;
 
     /// <summary>Weight of the entropy bonus.</summary>
     [Description("Weight of the entropy bonus.")]
@@ -89,7 +89,7 @@ public sealed record ControlOptions : TrainerOptions
 
     /// <summary>The learning rate falls linearly to 0; otherwise optimizer.schedule holds.</summary>
     [Description("The learning rate falls linearly to 0; otherwise optimizer.schedule holds.")]
-    public bool Anneal { get; init; } = false;
+    public bool Anneal { get; init; } = true;
 
     /// <summary>Widths of the hidden layers of actor and critic, tanh between them.</summary>
     [Description("Widths of the hidden layers of actor and critic, tanh between them.")]

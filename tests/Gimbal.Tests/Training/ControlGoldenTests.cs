@@ -29,6 +29,7 @@ public sealed class ControlGoldenTests : IDisposable
             ClipRangeValue = 0.2f,
             EntropyCoefficient = 0.01f,
             ValueCoefficient = 0.5f,
+            Anneal = false,
             Optimizer = new OptimizerOptions { LearningRate = 1e-3f, Epsilon = 1e-5f, MaxGradientNorm = 0.5f, Schedule = LearningRateSchedule.Constant },
         };
         ControlRollout rollout = new(Environments, Steps, Observations, Actions);
