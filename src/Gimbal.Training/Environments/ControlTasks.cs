@@ -24,7 +24,7 @@ public static class ControlTasks
         ControlOptions pendulum = new(), options = pendulum with { Environment = name };
         return name switch
         {
-            "CartPole-v1" => options with
+            "CartPole-v1" or "CartPoleContinuous-v1" => options with
             {
                 TotalSteps = 100_000,
                 StepsPerRollout = 32,
