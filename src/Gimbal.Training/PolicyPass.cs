@@ -1,4 +1,3 @@
-using System.Numerics;
 using Gimbal.Models;
 using Gimbal.Tensors;
 
@@ -67,16 +66,8 @@ internal sealed class PolicyPass : IDisposable
     /// Counts the bits in which the trainer's log-probabilities differ from the sampler's: promised to be none before the
     /// first update of a rollout.
     /// </summary>
-    public void Compare(in Tensor logprob, ReadOnlySpan<float> recorded, TrainingTotals totals)
-    {
-        ReadOnlySpan<float> computed = column.Download(logprob);
-        for (int i = 0; i < computed.Length; i++)
-        {
-            totals.MismatchBits += BitOperations.PopCount(BitConverter.SingleToUInt32Bits(computed[i]) ^ BitConverter.SingleToUInt32Bits(recorded[i]));
-        }
-
-        totals.ComparedTokens += computed.Length;
-    }
+    public void Compare(in Tensor logprob, ReadOnlySpan<float> recorded, TrainingTotals totals) =>
+        totals.Compare(column.Download(logprob), recorded);
 
     public void Dispose() => Arena.Dispose();
 }
