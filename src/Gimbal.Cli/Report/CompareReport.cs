@@ -23,7 +23,8 @@ internal static class CompareReport
             Table(result)));
         body.Append(Html.Section("Along the way", "Every method measured alike: fresh samples of the same held-out prompts at temperature 1. " +
             "The abscissa is the share of a method's own steps; controls are dashed.", Curves(result)));
-        body.Append(Html.Section("Training loss", "Each as its method defines it, so that only its course can be compared. Faint: every step.", Losses(result)));
+        if (result.Methods.Any(method => method.Losses.Count > 1))
+            body.Append(Html.Section("Training loss", "Each as its method defines it, so that only its course can be compared. Faint: every step.", Losses(result)));
         if (result.Answers.Count > 0)
             body.Append(Html.Section("The same prompts, before and after", "Not picked: the first held-out prompts, losses included.", Answers(result)));
         body.Append(Html.Section("Configuration", "", Html.Folded("run.yaml, as resolved", configuration)));
@@ -99,7 +100,7 @@ internal static class CompareReport
         html.Append("</tr></thead><tbody>\n");
         foreach (SideBySide row in result.Answers)
         {
-            html.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"prompt\">{Html.Escape(row.Prompt)}</td>");
+            html.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"prompt{(isShort ? "" : " story")}\">{Html.Escape(row.Prompt)}</td>");
             if (row.Wanted is not null)
                 html.Append(CultureInfo.InvariantCulture, $"<td class=\"answer\">{Html.Escape(row.Wanted)}</td>");
             foreach (Answer answer in row.Answers)

@@ -79,7 +79,7 @@ internal static class ReportStyle
         .dense td.text small { padding-left: 18px; }
         td.prompt { text-align: left; font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; white-space: pre-wrap; }
         td.answer { text-align: left; font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; white-space: pre-wrap; min-width: 5.5rem; }
-        td.story { min-width: 17rem; font: inherit; font-size: .84rem; }
+        td.story { min-width: 12rem; font: inherit; font-size: .84rem; } td.prompt.story { color: var(--soft); }
         .right { color: var(--good); } .wrong { color: var(--bad); }
         .score { display: block; color: var(--soft); font: 12px system-ui, sans-serif; }
         .key { display: inline-block; width: 10px; height: 10px; margin-right: 8px; border-radius: 3px; background: currentColor; }

@@ -32,7 +32,7 @@ public sealed class CommandRunTests
             Assert.True(File.Exists(Path.Combine(run, method.Name, "model", "model.safetensors")), method.Name);
         }
 
-        Assert.Contains("before", error, StringComparison.Ordinal);
+        Assert.Contains("accuracy before", error, StringComparison.Ordinal);
         foreach (string file in (string[])["run.json", "run.yaml", "metrics.jsonl", "samples.jsonl"])
             Assert.True(new FileInfo(Path.Combine(run, file)).Length > 0, file);
         XDocument.Parse(File.ReadAllText(Path.Combine(run, "report.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
