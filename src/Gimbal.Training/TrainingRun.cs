@@ -109,7 +109,11 @@ internal sealed class TrainingRun
             long began = Stopwatch.GetTimestamp();
             metrics.Clear();
             Step(step, metrics);
-            metrics[MetricNames.NumTokens] = Totals.TrainedTokens;
+            if (Totals.TrainedTokens > 0)
+            {
+                metrics[MetricNames.NumTokens] = Totals.TrainedTokens;
+            }
+
             metrics[MetricNames.StepTime] = Stopwatch.GetElapsedTime(began).TotalSeconds;
             Report(step + 1, metrics, folder, progress);
             bool isLast = step + 1 == Steps;

@@ -13,6 +13,7 @@ internal static class CommandList
         new PpoCommand(),
         new DpoCommand(),
         new GrpoCommand(),
+        new ControlCommand(),
         new GenerateCommand(),
         VerifyCommand.Create(),
         BenchCommand.Create(),

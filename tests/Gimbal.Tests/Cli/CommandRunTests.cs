@@ -53,6 +53,7 @@ public sealed class CommandRunTests
     [InlineData("ppo")]
     [InlineData("dpo")]
     [InlineData("grpo")]
+    [InlineData("control")]
     public void A_training_command_leaves_a_run_that_can_be_read(string command)
     {
         using TemporaryFolder temporary = new();
@@ -68,6 +69,23 @@ public sealed class CommandRunTests
         Assert.All(metrics.Find(MetricNames.Loss)!, loss => Assert.True(double.IsFinite(loss)));
         XDocument.Parse(File.ReadAllText(Path.Combine(run, "report.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(run, "model")));
+    }
+
+    /// <summary>50 steps of a rollout fall into CartPole's one minibatch, not into Pendulum's 64.</summary>
+    [Fact]
+    public void A_control_task_brings_its_own_settings()
+    {
+        using TemporaryFolder temporary = new();
+        string run = temporary.File("run");
+        (int code, string output, string error) = CommandLineTests.Run("control", "--env", "CartPole-v1", "--json", "--out", run, "--set",
+            "control.total_steps=100", "--set", "control.steps_per_rollout=25", "--set", "control.environments=2");
+        Assert.True(code == 0, error);
+        Assert.Equal("CartPole-v1", RunSummary.FromJson(output).Task);
+        Assert.Contains("gamma: 0.98", File.ReadAllText(Path.Combine(run, "run.yaml")), StringComparison.Ordinal);
+
+        (int refused, string _, string nearest) = CommandLineTests.Run("control", "--env", "CartPol-v1");
+        Assert.Equal(2, refused);
+        Assert.Contains("CartPole-v1", nearest, StringComparison.Ordinal);
     }
 
     [Fact]
