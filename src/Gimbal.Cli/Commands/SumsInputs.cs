@@ -9,7 +9,7 @@ namespace Gimbal.Cli.Commands;
 internal static class SumsInputs
 {
     /// <summary>A new model of the task's size: about 0.6 million weights at the usual width and depth.</summary>
-    public static LanguageModel CreateModel(Device device, ulong seed, int width = 128, int layers = 3)
+    public static LanguageModel CreateModel(Device device, ulong seed, int width, int layers)
     {
         const int Heads = 4, MaxPositions = 16;
         CharacterTokenizer tokenizer = SumsTask.CreateTokenizer();

@@ -21,7 +21,8 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
     protected abstract T In(T options, string folder, bool isResumed, string configuration);
 
     /// <summary>The keys that trainers of language models share; the small settings bring their own task along.</summary>
-    protected static OptionLayers Inputs(bool isQuick) => new OptionLayers().Add(new ModelOptions()).Add(new RunOptions())
+    protected static OptionLayers Inputs(bool isQuick) => new OptionLayers()
+        .Add(isQuick ? new ModelOptions { Width = 32, Layers = 1 } : new ModelOptions()).Add(new RunOptions())
         .Add(isQuick ? new DataOptions { Task = "sums", Rows = 200 } : new DataOptions())
         .Add(isQuick ? new EvalOptions { Problems = 32 } : new EvalOptions());
 

@@ -21,7 +21,7 @@ internal static class TrainingInputs
         ModelOptions model = layers.Get<ModelOptions>();
         if (model.Path is { } path)
             return LanguageModel.Load(path, device);
-        return layers.Get<DataOptions>().Task == "sums" ? SumsInputs.CreateModel(device, seed)
+        return layers.Get<DataOptions>().Task == "sums" ? SumsInputs.CreateModel(device, seed, model.Width, model.Layers)
             : throw new InvalidConfigException("model.path", "is needed; give the model's folder with --model.");
     }
 

@@ -8,6 +8,8 @@ internal sealed record ComparePlan
 {
     public required CompareOptions Compare { get; init; }
 
+    public required ModelOptions Model { get; init; }
+
     public required SftOptions Sft { get; init; }
 
     public required RewardOptions RewardModel { get; init; }
@@ -26,7 +28,7 @@ internal sealed record ComparePlan
 
     /// <summary>The plan as keys: <c>compare.*</c>, and each trainer's under its name.</summary>
     public OptionLayers ToLayers() => new OptionLayers()
-        .Add(new RunOptions()).Add(new ModelOptions()).Add(Compare)
+        .Add(new RunOptions()).Add(Model).Add(Compare)
         .Add(Sft, "sft").Add(RewardModel, "reward_model").Add(Ppo, "ppo").Add(Dpo, "dpo").Add(Grpo, "grpo");
 
     /// <summary>The plan that layers hold.</summary>
@@ -34,6 +36,7 @@ internal sealed record ComparePlan
     public static ComparePlan From(OptionLayers layers) => new()
     {
         Compare = layers.Get<CompareOptions>(),
+        Model = layers.Get<ModelOptions>(),
         Sft = layers.Get<SftOptions>("sft"),
         RewardModel = layers.Get<RewardOptions>("reward_model"),
         Ppo = layers.Get<PpoOptions>("ppo"),
@@ -52,6 +55,7 @@ internal sealed record ComparePlan
     private static ComparePlan Sums => new()
     {
         Compare = new CompareOptions(),
+        Model = new ModelOptions(),
         Sft = new SftOptions { MaxSteps = 400, BatchSize = 256, Optimizer = Adam(1e-3f, LearningRateSchedule.Cosine, 50) },
         RewardModel = new RewardOptions { MaxSteps = 250, BatchSize = 128, Optimizer = Adam(3e-4f) },
         Ppo = new PpoOptions
@@ -78,10 +82,9 @@ internal sealed record ComparePlan
 
     private static ComparePlan QuickSums => Sums with
     {
+        Model = new ModelOptions { Width = 32, Layers = 1 },
         Compare = new CompareOptions
         {
-            Width = 32,
-            Layers = 1,
             Demonstrations = 2560,
             PairPrompts = 256,
             PairSamples = 8,
@@ -98,6 +101,7 @@ internal sealed record ComparePlan
 
     private static ComparePlan Stories => new()
     {
+        Model = new ModelOptions(),
         Compare = new CompareOptions { Task = CompareTaskKind.Stories, PairPrompts = 800, PairSamples = 4, PairsPerPrompt = 1, CurvePrompts = 78, Controls = false },
         Sft = new SftOptions(),
         RewardModel = new RewardOptions { MaxSteps = 150, BatchSize = 32, Optimizer = Adam(3e-4f) },

@@ -128,7 +128,7 @@ internal sealed record CompareSubject : IDisposable
         if (stages.TryLoad(Stage, StageJson.Default.StartStage, out StartStage? done))
             return (LanguageModel.Load(Path.Combine(folder, "model"), device, trainable: false), done);
 
-        using LanguageModel model = SumsInputs.CreateModel(device, seed, plan.Compare.Width, plan.Compare.Layers);
+        using LanguageModel model = SumsInputs.CreateModel(device, seed, plan.Model.Width, plan.Model.Layers);
         Judgement before;
         using (PolicyJudge judge = new(model, problems, task.Reward, SumsTask.MaxCompletionTokens))
             before = judge.Greedy(model);

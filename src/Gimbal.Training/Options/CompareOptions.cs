@@ -52,14 +52,6 @@ public sealed record CompareOptions : IOptions
     [Description("Held-out prompts that accuracy is judged on, at most.")]
     public int Problems { get; init; } = 2000;
 
-    /// <summary>Width of the model that sums makes; its other sizes follow.</summary>
-    [Description("Width of the model that sums makes; its other sizes follow.")]
-    public int Width { get; init; } = 128;
-
-    /// <summary>Blocks of that model.</summary>
-    [Description("Blocks of that model.")]
-    public int Layers { get; init; } = 3;
-
     /// <summary>Run the two controls, more SFT and shuffled rewards (sums).</summary>
     [Description("Run the two controls, more SFT and shuffled rewards (sums).")]
     public bool Controls { get; init; } = true;
@@ -76,7 +68,5 @@ public sealed record CompareOptions : IOptions
         OptionCheck.AtLeast("compare.curve_prompts", CurvePrompts, 1);
         OptionCheck.AtLeast("compare.curve_points", CurvePoints, 2);
         OptionCheck.AtLeast("compare.problems", Problems, 1);
-        OptionCheck.AtLeast("compare.width", Width, 32);
-        OptionCheck.AtLeast("compare.layers", Layers, 1);
     }
 }

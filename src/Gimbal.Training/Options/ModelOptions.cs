@@ -14,11 +14,22 @@ public sealed record ModelOptions : IOptions
     [Description("Folder of the frozen reference; without one the starting weights are the reference.")]
     public string? Reference { get; init; }
 
+    /// <summary>Width of the model that the sums task makes where no folder is named; its other sizes follow.</summary>
+    [Description("Width of the model that the sums task makes where no folder is named; its other sizes follow.")]
+    public int Width { get; init; } = 128;
+
+    /// <summary>Blocks of that model.</summary>
+    [Description("Blocks of that model.")]
+    public int Layers { get; init; } = 3;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public void Validate()
     {
         OptionCheck.Folder("model.path", Path);
         OptionCheck.Folder("model.reference", Reference);
+        if (Width < 8 || Width % 8 != 0)
+            throw new InvalidConfigException("model.width", $"must be a multiple of 8 (four heads of even width), is {Width}.");
+        OptionCheck.AtLeast("model.layers", Layers, 1);
     }
 }
