@@ -1,24 +1,35 @@
+using Gimbal.Tensors;
+
 namespace Gimbal.Cli.Bench;
 
-/// <summary>One op at one shape, ready to run again and again.</summary>
-/// <param name="Op">Its name, as in <c>logprob_gather</c>.</param>
-/// <param name="Shape">Its shape in words.</param>
+/// <summary>One op at one size, ready to run.</summary>
+/// <param name="Shape">The size, for the table.</param>
 /// <param name="Bytes">Inputs read once and outputs written once.</param>
-/// <param name="Flops">Floating-point operations, a fused multiply-add counting two; 0 where memory alone bounds it.</param>
-/// <param name="Run">Runs it once.</param>
-internal sealed record BenchCase(string Op, string Shape, double Bytes, double Flops, Action Run);
-
-/// <summary>How fast an op was.</summary>
-/// <param name="Case">What ran.</param>
-/// <param name="Seconds">Median time of one run.</param>
-/// <param name="Floor">The least time it could take: bytes over bandwidth or operations over peak, whichever is longer.</param>
-internal readonly record struct BenchResult(BenchCase Case, double Seconds, double Floor)
+/// <param name="Flops">Floating-point operations of the matrix products in it; 0 where bytes are the floor.</param>
+/// <param name="Run">Calls the op once.</param>
+internal sealed record BenchCase(string Shape, double Bytes, double Flops, Action Run)
 {
-    /// <summary>Floor over time: 1 is the limit of the machine, more than 1 means that the data stayed in a cache.</summary>
-    public double ShareOfFloor => Floor / Seconds;
+    /// <summary>A case whose floor is the memory traffic of these tensors.</summary>
+    public static BenchCase Of(string shape, Action run, params ReadOnlySpan<Tensor> tensors)
+    {
+        double bytes = 0;
+        foreach (Tensor tensor in tensors)
+            bytes += (double)tensor.Count * tensor.DType.Size();
+        return new BenchCase(shape, bytes, 0, run);
+    }
+}
 
+/// <summary>Time of one op against its floor.</summary>
+/// <param name="Operation">The op.</param>
+/// <param name="Shape">Its size.</param>
+/// <param name="Milliseconds">Median of the runs.</param>
+/// <param name="Bytes">Bytes of the case.</param>
+/// <param name="Flops">Floating-point operations of the case; 0 where bytes are the floor.</param>
+/// <param name="ShareOfFloor">Floor over time: 1 is the limit of the machine, more means that the data stayed in a cache.</param>
+internal sealed record BenchResult(string Operation, string Shape, double Milliseconds, double Bytes, double Flops, double ShareOfFloor)
+{
     /// <summary>Operations per second where they bound the op, else bytes per second.</summary>
-    public string Rate => Case.Flops > 0
-        ? FormattableString.Invariant($"{Case.Flops / Seconds / 1e9:0.0} GFLOP/s")
-        : FormattableString.Invariant($"{Case.Bytes / Seconds / 1e9:0.0} GB/s");
+    public string Rate => Flops > 0
+        ? FormattableString.Invariant($"{Flops / Milliseconds / 1e6:0.0} GFLOP/s")
+        : FormattableString.Invariant($"{Bytes / Milliseconds / 1e6:0.0} GB/s");
 }

@@ -28,20 +28,19 @@ internal static class BenchCommand
         TextWriter table = isJson ? Console.Error : Console.Out;
         table.WriteLine(device.ToString());
         table.WriteLine(FormattableString.Invariant($"ceilings measured now: memory {ceiling.BytesPerSecond / 1e9:0.0} GB/s, float32 {ceiling.FlopsPerSecond / 1e9:0} GFLOP/s"));
-        table.WriteLine($"{"op",-24} {"shape",-30} {"ms",10} {"rate",18} {"% of floor",11}");
-        using Bencher bencher = new(device, isQuick);
+        table.WriteLine($"{"op",-26} {"shape",-22} {"ms",10} {"rate",18} {"% of floor",11}");
         JsonArray ops = [];
-        foreach (BenchResult result in bencher.Run(filter, ceiling, cancellationToken))
+        foreach (BenchResult result in BenchSuite.Run(device, filter, isQuick, ceiling, cancellationToken))
         {
             table.WriteLine(FormattableString.Invariant(
-                $"{result.Case.Op,-24} {result.Case.Shape,-30} {1000 * result.Seconds,10:0.000} {result.Rate,18} {100 * result.ShareOfFloor,11:0.0}"));
+                $"{result.Operation,-26} {result.Shape,-22} {result.Milliseconds,10:0.000} {result.Rate,18} {100 * result.ShareOfFloor,11:0.0}"));
             ops.Add((JsonNode)new JsonObject
             {
-                ["op"] = result.Case.Op,
-                ["shape"] = result.Case.Shape,
-                ["milliseconds"] = 1000 * result.Seconds,
-                ["bytes"] = result.Case.Bytes,
-                ["flops"] = result.Case.Flops,
+                ["op"] = result.Operation,
+                ["shape"] = result.Shape,
+                ["milliseconds"] = result.Milliseconds,
+                ["bytes"] = result.Bytes,
+                ["flops"] = result.Flops,
                 ["share_of_floor"] = result.ShareOfFloor,
             });
         }

@@ -27,7 +27,8 @@ internal static class GoldenSuite
     private static readonly Dictionary<string, Action<GoldenRun>> Runners = new IReadOnlyDictionary<string, Action<GoldenRun>>[]
     {
         LayerRunners.All, LanguageRunners.All, AdvantageRunners.All, PolicyRunners.All, GrpoRunners.All, PreferenceRunners.All,
-        SamplingRunners.All,
+        SamplingRunners.All, FusedRunners.All, AttentionRunners.All, OptimizerRunners.All,
+        TrainerRunners.All,
     }.SelectMany(room => room).ToDictionary();
 
     /// <summary>Operations that have a runner.</summary>

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Gimbal.Cli.Bench;
 using Gimbal.Native;
 using Gimbal.Tensors;
 
@@ -37,6 +38,7 @@ public sealed class OpCoverageTests
                 Room($"{c} in gimbal.h, with a comment", op, documented.Contains(c));
                 Room($"import NativeMethods.{c}", op, imports.Contains(c));
                 Room($"method Ops.{cSharp}", op, methods.Contains(cSharp));
+                Room($"entry {c["gb_".Length..]} in gimbal bench", op, BenchSuite.Operations.Contains(c["gb_".Length..]));
             }
         }
 

@@ -1,0 +1,56 @@
+using Gimbal.Tensors;
+
+namespace Gimbal.Cli.Bench;
+
+/// <summary>Log-probabilities, losses and draws over rows of logits: bound by memory.</summary>
+internal static class LanguageBench
+{
+    private const int Tokens = 512, Vocabulary = 32000;
+
+    public static readonly Dictionary<string, Func<BenchData, BenchCase>> All = new()
+    {
+        ["logprob_gather"] = data => Rows(data, (x, row) => Ops.LogprobGather(x, row.Targets, row.Value, row.Entropy, row.Lse)),
+        ["logprob_gather_backward"] = data => RowsBackward(data, (x, row, dx) =>
+            Ops.LogprobGatherBackward(x, row.Targets, row.Lse, row.Entropy, row.Gradient, default, dx)),
+        ["cross_entropy"] = data => Rows(data, (x, row) => Ops.CrossEntropy(x, row.Targets, row.Value, row.Lse)),
+        ["cross_entropy_backward"] = data => RowsBackward(data, (x, row, dx) =>
+            Ops.CrossEntropyBackward(x, row.Targets, row.Lse, row.Gradient, dx)),
+        ["sample_token"] = SampleToken,
+    };
+
+    private sealed record RowTensors(Tensor Targets, Tensor Value, Tensor Entropy, Tensor Lse, Tensor Gradient);
+
+    private static (Tensor Logits, RowTensors Rows) Make(BenchData data)
+    {
+        int rows = data.Rows(Tokens);
+        Tensor logits = data.Normal([rows, Vocabulary], 2);
+        return (logits, new RowTensors(data.Ids(rows, Vocabulary), data.New([rows]), data.New([rows]), data.New([rows]),
+            data.Normal([rows])));
+    }
+
+    private static BenchCase Rows(BenchData data, Action<Tensor, RowTensors> run)
+    {
+        (Tensor logits, RowTensors rows) = Make(data);
+        return BenchCase.Of($"{logits.Rows} x {logits.Width}", () => run(logits, rows), logits);
+    }
+
+    private static BenchCase RowsBackward(BenchData data, Action<Tensor, RowTensors, Tensor> run)
+    {
+        (Tensor logits, RowTensors rows) = Make(data);
+        Tensor dlogits = data.New(logits.Shape);
+        Ops.LogprobGather(logits, rows.Targets, rows.Value, rows.Entropy, rows.Lse);
+        return BenchCase.Of($"{logits.Rows} x {logits.Width}", () => run(logits, rows, dlogits), logits, dlogits);
+    }
+
+    private static BenchCase SampleToken(BenchData data)
+    {
+        (Tensor logits, RowTensors rows) = Make(data);
+        Tensor samples = data.New([logits.Rows], DType.Int64), tokens = data.New([logits.Rows], DType.Int32);
+        samples.CopyFrom<long>([.. Enumerable.Range(0, (int)logits.Rows).Select(i => (long)i)]);
+        Tensor positions = data.Counting((int)logits.Rows);
+        StepStateBuffer state = data.Own(new StepStateBuffer(data.Device));
+        state.WriteDraw(1, 1);
+        return BenchCase.Of($"{logits.Rows} x {logits.Width}", () => Ops.SampleToken(logits, samples, positions, state.Tensor, tokens,
+            rows.Value, rows.Entropy, 0.8f, 50, 0.95f), logits);
+    }
+}
