@@ -107,12 +107,13 @@ public abstract class TransformerModel : IDisposable
     }
 
     /// <summary>
-    /// Weights of a model that was never trained: normal with deviation 0.02, those into the residual stream divided by
-    /// sqrt(2 layers) (Radford et al. 2019); norms 1, biases 0.
+    /// Weights of a model that was never trained: normal with deviation sqrt(2 / (5 hidden)) (Nguyen and Salazar 2019; 0.02 at
+    /// width 1000), those into the residual stream divided by sqrt(2 layers) (Radford et al. 2019); norms 1, biases 0.
     /// </summary>
     private protected void Initialize(ulong seed)
     {
-        float residual = 0.02f / MathF.Sqrt(2 * Config.Layers);
+        float deviation = MathF.Sqrt(2f / (5 * Config.HiddenSize));
+        float residual = deviation / MathF.Sqrt(2 * Config.Layers);
         uint index = 0;
         foreach (Parameter parameter in Store.Parameters)
         {
@@ -122,7 +123,7 @@ public abstract class TransformerModel : IDisposable
             bool intoResidual = Array.Exists(Weights.Layers, layer => layer.AttentionOutput == parameter || layer.Down == parameter);
             if (isMatrix)
             {
-                Philox.Normal(values, intoResidual ? residual : 0.02f, seed, InitialWeights + (index << 16));
+                Philox.Normal(values, intoResidual ? residual : deviation, seed, InitialWeights + (index << 16));
             }
             else if (!parameter.Name.EndsWith("bias", StringComparison.Ordinal))
             {
