@@ -10,8 +10,8 @@
  *    are always added, in float32. Statistics are double and always added, so that chunked calls sum up.
  *  - Rows are independent in every forward op: a row's bits do not depend on its neighbours, on their number, on the
  *    number of threads or on alignment. Sums over rows are taken in an order that depends on shapes alone.
- *  - Loss ops return the loss and, where a gradient pointer is not null, the gradient of the sum of all losses, in one
- *    pass over their inputs. `weights` (nullable: all 1) multiplies each element's loss and gradient: the mask and the
+ *  - Loss ops return the loss and the gradient of the sum of all losses, in one pass over their inputs; losses, gradients
+ *    and statistics are nullable. `weights` (nullable: all 1) multiplies each element's loss and gradient: the mask and the
  *    normaliser of the optimizer step live there. An element of weight 0 contributes exactly 0, even if it is not finite.
  *  - Every call returns a status; gb_last_error() tells op, argument, what was wanted and what was got. Nothing throws,
  *    exits or aborts across this boundary.
@@ -317,8 +317,10 @@ typedef struct gb_sampling {
 } gb_sampling;
 
 /* Draws tokens_r from softmax(logits_r / T) after top-k, then top-p, then min-p (each over what the one before left).
-   The draw is Philox4x32-10, key state.seed, counter (purpose, state.step, samples_r, positions_r): the same on any device,
-   in any batch and order. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather;
+   The draw is Philox4x32-10, key state.seed, counter (purpose, state.step, samples_r, positions_r), each by its low 32 bits:
+   the same on any device, in any batch and order; samples, positions and state nullable if greedy. The drawn token is the
+   first at which the cumulative probability, in blocks of 512 ascending, exceeds the number. A row of NaN or of -inf only
+   gives its first largest token, or 0, and NaN. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather;
    truncated_logprob (nullable): under what was drawn from. logits (rows, vocabulary) at logits_stride. */
 GB_API gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t* samples,
                                  const int32_t* positions, const gb_step_state* state, int32_t* tokens, float* logprob,
@@ -352,7 +354,7 @@ GB_API gb_status gb_whiten(gb_context* context, const float* x, const uint8_t* m
 enum { GB_SCALE_NONE = 0, GB_SCALE_GROUP = 1 };
 /* GRPO's baseline (Shao et al. 2024): A = (r - mean) / (std + epsilon), mean and std (ddof 1) over the group's elements of
    mask 1 (nullable: all); GB_SCALE_NONE: A = r - mean. Elements of mask 0 get 0. A group whose rewards are all equal gets
-   exactly 0. statistics (3, added): groups, groups of equal rewards, sum of std. rewards, advantages (groups, group_size). */
+   exactly 0. statistics (3, added): groups with an element of mask 1, those of equal rewards, sum of std. rewards, advantages (groups, group_size). */
 GB_API gb_status gb_group_advantages(gb_context* context, const float* rewards, const uint8_t* mask, float* advantages,
                                      double* statistics, int64_t groups, int64_t group_size, float epsilon,
                                      int32_t scaling);
@@ -360,7 +362,7 @@ GB_API gb_status gb_group_advantages(gb_context* context, const float* rewards, 
 /* PPO's clipped objective (Schulman et al. 2017), ratio = exp(logprob - old):
    l = max(-A ratio, -A clip(ratio, 1 - clip_low, 1 + clip_high)); dual_clip > 0 (Ye et al. 2020): for A < 0, l = min(l, -A dual_clip).
    Gradient 0 exactly where ratio < 1 - clip_low and A < 0, ratio > 1 + clip_high and A > 0, or the dual clip holds; -A ratio
-   elsewhere. Never NaN: where ratio overflows to infinity, A = 0 gives 0 and an unclipped A < 0 infinity. losses nullable.
+   elsewhere. Never NaN: where ratio overflows to infinity, A = 0 gives 0 and an unclipped A < 0 infinity.
    statistics (8, added): sum of weighted losses, sum of weights, tokens of weight != 0, clipped low (ratio < 1 - clip_low and A < 0),
    clipped high (ratio > 1 + clip_high and A > 0), sum of (old - logprob), sum of k3 = ratio - 1 - (logprob - old), sum of ratio. */
 GB_API gb_status gb_ppo_clip_loss(gb_context* context, const float* logprobs, const float* old_logprobs,
