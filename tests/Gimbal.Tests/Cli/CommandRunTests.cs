@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using System.Xml.Linq;
 using Gimbal.Cli.Compare;
 using Gimbal.Cli.Report;
@@ -115,7 +114,7 @@ public sealed class CommandRunTests
     }
 
     [Fact]
-    public void An_interrupt_finishes_the_step_leaves_a_checkpoint_and_the_run_goes_on_to_the_same_end()
+    public async Task An_interrupt_finishes_the_step_leaves_a_checkpoint_and_the_run_goes_on_to_the_same_end()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "signals are sent by number");
         using TemporaryFolder temporary = new();
@@ -127,7 +126,7 @@ public sealed class CommandRunTests
         Assert.True(SpinWait.SpinUntil(() => process.HasExited || (File.Exists(metrics) && new FileInfo(metrics).Length > 2000), TimeSpan.FromMinutes(2)));
         Assert.Equal(0, Kill(process.Id, 2));
         Assert.True(process.WaitForExit(TimeSpan.FromMinutes(2)));
-        Assert.True(process.ExitCode == 130, output.Result + error.Result);
+        Assert.True(process.ExitCode == 130, await output + await error);
 
         string[] before = File.ReadAllLines(metrics);
         string checkpoint = Assert.Single(Directory.GetDirectories(Path.Combine(run, "checkpoints")));
