@@ -93,17 +93,17 @@ public sealed class LanguageModel : TransformerModel
         ArgumentNullException.ThrowIfNull(prompts);
         sampling ??= new SamplingOptions();
         int[][] ids = [.. prompts.Select(prompt => Tokenizer.Encode(prompt))];
-        return [.. Generate(ids, sampling, new DrawKey(sampling.Seed, 0, 0), cancellationToken).Select(Complete)];
+        return [.. Generate(ids, sampling, new DrawKey(sampling.Seed, 0, 0), cancellationToken: cancellationToken).Select(Complete)];
     }
 
     /// <summary>Completes prompts of token ids, with draws keyed by a training step: a rollout.</summary>
     /// <param name="prompts">Token ids, at least one each.</param>
     /// <param name="sampling">How tokens are drawn.</param>
     /// <param name="key">What the draws are keyed by.</param>
-    /// <param name="cancellationToken">Looked at before every forward pass.</param>
     /// <param name="maxRows">Most completions at a time: bounds the cache.</param>
+    /// <param name="cancellationToken">Looked at before every forward pass.</param>
     public IReadOnlyList<GeneratedSequence> Generate(IReadOnlyList<int[]> prompts, SamplingOptions sampling, DrawKey key,
-        CancellationToken cancellationToken = default, int maxRows = 256)
+        int maxRows = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(sampling);

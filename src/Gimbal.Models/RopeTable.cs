@@ -1,5 +1,3 @@
-using Gimbal.Tensors;
-
 namespace Gimbal.Models;
 
 /// <summary>Cosines and sines of rotary positions (Su et al. 2021), made once, by absolute position, in double.</summary>

@@ -39,7 +39,7 @@ internal sealed class Rollout
         }
 
         return Of(policy, prompts, perPrompt,
-            policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken));
+            policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken: cancellationToken));
     }
 
     /// <summary>A rollout of completions drawn already.</summary>

@@ -95,7 +95,7 @@ public sealed class EndToEndTests : IDisposable
         TrainingResult result = await trainer.TrainAsync(cancellationToken: TestContext.Current.CancellationToken);
         Assert.InRange(result.Metrics[MetricNames.Loss], 0, golden.Root.GetProperty("acceptance").GetProperty("final_loss_below").GetDouble());
         IReadOnlyList<GeneratedSequence> completions = model.Generate([.. sequences.Select(ids => ids[..3])],
-            new SamplingOptions { Temperature = 0, MaxNewTokens = 9 }, new DrawKey(0, 0, 0), TestContext.Current.CancellationToken);
+            new SamplingOptions { Temperature = 0, MaxNewTokens = 9 }, new DrawKey(0, 0, 0), cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(sequences, completions.Select(completion => completion.Tokens));
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Gimbal.Models;
-using Gimbal.Tensors;
 using Gimbal.Training;
 
 namespace Gimbal.Tests;
