@@ -28,7 +28,7 @@ internal static class GoldenSuite
     {
         LayerRunners.All, LanguageRunners.All, AdvantageRunners.All, PolicyRunners.All, GrpoRunners.All, PreferenceRunners.All,
         SamplingRunners.All, FusedRunners.All, AttentionRunners.All, OptimizerRunners.All,
-        TrainerRunners.All,
+        TrainerRunners.All, RlhfRunners.All, PpoRunners.All,
     }.SelectMany(room => room).ToDictionary();
 
     /// <summary>Operations that have a runner.</summary>

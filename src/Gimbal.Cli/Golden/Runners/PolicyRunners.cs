@@ -8,8 +8,7 @@ internal static class PolicyRunners
     public static readonly Dictionary<string, Action<GoldenRun>> All = new()
     {
         ["ppo_policy_loss"] = PpoPolicyLoss,
-        ["ppo_loss"] = PpoLoss,
-        ["value_loss"] = ValueLoss,
+        ["value_loss"] = ClippedValueLoss,
         ["approx_kl"] = ApproxKl,
         ["gaussian_policy"] = GaussianPolicy,
     };
@@ -98,54 +97,17 @@ internal static class PolicyRunners
         run.Output("ppo_kl", loss.Statistics[5] / loss.Statistics[2]);
     }
 
-    private static void PpoLoss(GoldenRun run)
-    {
-        if (!run.Case.Name.StartsWith("cleanrl", StringComparison.Ordinal))
-            throw new UnsupportedCaseException("the joint loss of this system is a dialect to come");
-        Tensor advantages = run.Vector("advantages"), values = run.Vector("newvalue"), returns = run.Vector("returns");
-        int count = (int)advantages.Count;
-        if (run.Case.Flag("norm_adv"))
-            Ops.Whiten(advantages, default, advantages, run.New([2], DType.Float64), 1e-16f, 1, false);
-        float[] mean = [.. Enumerable.Repeat(1f / count, count)];
-        float clip = run.Case.Number("clip_coef"), entropyWeight = run.Case.Number("ent_coef"), valueWeight = run.Case.Number("vf_coef");
-        ClippedLoss policy = new(run, run.Vector("newlogprob"), run.Vector("oldlogprob"), advantages, mean, clip, clip);
-        (double value, Tensor dvalues) = Value(run, values, run.Vector("oldvalues"), returns, mean, run.Case.Flag("clip_vloss") ? clip : 0);
-        double entropy = Weights.Sum(run.Floats("entropy"), mean);
-        run.Output("loss", policy.Value - entropyWeight * entropy + valueWeight * value);
-        run.Output("pg_loss", policy.Value);
-        run.Output("v_loss", value);
-        run.Output("entropy_loss", entropy);
-        run.Output("old_approx_kl", policy.Statistics[5] / count);
-        run.Output("approx_kl", policy.Statistics[6] / count);
-        run.Output("explained_variance", AdvantageRunners.ExplainedVariance(run, run.Vector("oldvalues"), returns));
-        run.Leave("clipfrac"); // Counts every ratio beyond the range, clipped or not; the engine counts what was clipped.
-        run.Gradient("newlogprob", policy.Gradient);
-        Ops.Scale(dvalues, valueWeight);
-        run.Gradient("newvalue", dvalues);
-        run.Gradient("entropy", [.. mean.Select(w => -entropyWeight * w)]);
-    }
-
-    private static void ValueLoss(GoldenRun run)
+    private static void ClippedValueLoss(GoldenRun run)
     {
         bool verl = run.Case.Name.StartsWith("verl", StringComparison.Ordinal);
         string mask = verl ? "response_mask" : "action_mask", values = verl ? "vpreds" : "values", old = verl ? "values" : "old_values";
         float[] weights = verl || run.Case.Flag("token_level_loss")
             ? Weights.TokenMean(run.Floats(mask)) : Weights.SequenceMean(run.Floats(mask), run.Input(mask).Width, skipEmpty: true);
-        (double loss, Tensor gradient) = Value(run, run.Vector(values), run.Vector(old), run.Vector("returns"), weights,
-            run.Case.Number(verl ? "cliprange_value" : "clip_eps"), "vf_clipfrac");
-        run.Output("loss", loss);
-        run.Gradient(values, gradient);
-    }
-
-    private static (double Loss, Tensor Gradient) Value(GoldenRun run, Tensor values, Tensor old, Tensor returns, float[] weights,
-        float clip, string? clippedName = null)
-    {
-        Tensor losses = run.New(values.Shape), dvalues = run.New(values.Shape), statistics = run.New([4], DType.Float64);
-        Ops.ValueClipLoss(values, old, returns, run.From(weights), losses, dvalues, statistics, clip);
-        double[] sums = statistics.ToArray<double>();
-        if (clippedName is not null)
-            run.Output(clippedName, sums[3] / sums[2]);
-        return (sums[0], dvalues);
+        ValueLoss loss = new(run, run.Vector(values), run.Vector(old), run.Vector("returns"), weights,
+            run.Case.Number(verl ? "cliprange_value" : "clip_eps"));
+        run.Output("loss", loss.Value);
+        run.Output("vf_clipfrac", loss.ClippedFraction);
+        run.Gradient(values, loss.Gradient);
     }
 
     private static void ApproxKl(GoldenRun run)
