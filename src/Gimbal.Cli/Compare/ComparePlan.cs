@@ -75,7 +75,8 @@ internal sealed record ComparePlan
             MaxSteps = 80,
             PromptsPerStep = 64,
             GroupSize = 8,
-            Optimizer = Adam(7e-5f),
+            Beta = 0.08f,
+            Optimizer = Adam(5e-5f),
             Sampling = new SamplingOptions { MaxNewTokens = SumsTask.MaxCompletionTokens },
         },
     };
