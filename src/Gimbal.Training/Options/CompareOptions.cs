@@ -30,7 +30,7 @@ public sealed record CompareOptions : IOptions
 
     /// <summary>Training prompts whose completions are ranked into pairs.</summary>
     [Description("Training prompts whose completions are ranked into pairs.")]
-    public int PairPrompts { get; init; } = 4000;
+    public int PairPrompts { get; init; } = 8000;
 
     /// <summary>Completions of each of them.</summary>
     [Description("Completions of each of them.")]
@@ -38,7 +38,7 @@ public sealed record CompareOptions : IOptions
 
     /// <summary>Most pairs of a prompt.</summary>
     [Description("Most pairs of a prompt.")]
-    public int PairsPerPrompt { get; init; } = 2;
+    public int PairsPerPrompt { get; init; } = 3;
 
     /// <summary>Held-out prompts that curves are measured on, one sample each.</summary>
     [Description("Held-out prompts that curves are measured on, one sample each.")]
