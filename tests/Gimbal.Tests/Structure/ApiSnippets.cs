@@ -6,19 +6,19 @@ using Microsoft.Extensions.Logging;
 namespace Gimbal.Tests.Structure;
 
 /// <summary>
-/// The four snippets of docs/ARCHITECTURE.md, which users start from: they must compile as they stand there. The compiler is
-/// the test; nothing calls the methods that need a model.
+/// The snippets of README.md, which users start from: they must compile as they stand there. The compiler is the test, and
+/// <see cref="ReadmeTests"/> sees to it that every line of them stands here; nothing calls the methods that need a model.
 /// </summary>
 internal static class ApiSnippets
 {
     public static async Task GrpoWithARewardInCSharp(ILoggerFactory loggerFactory, IProgress<TrainingProgress> progress,
         CancellationToken cancellationToken)
     {
-        using Device device = Device.Open("cpu");                       // or "cuda:0"
+        using Device device = Device.Open("cpu");
         using LanguageModel policy = LanguageModel.Load("models/base", device);
         PromptDataset prompts = PromptDataset.FromJsonl("train.jsonl"); // {"prompt": ..., other columns}
         IReward reward = Reward.Create(s => s.Completion.Trim() == s.Column("answer") ? 1f : 0f);
-        GrpoTrainer trainer = new(policy, prompts, reward,
+        using GrpoTrainer trainer = new(policy, prompts, reward,
             new GrpoOptions { GroupSize = 8, MaxSteps = 200, Output = "runs/grpo" }, loggerFactory);
         TrainingResult result = await trainer.TrainAsync(progress, cancellationToken);
         policy.Save("models/aligned");
@@ -28,7 +28,7 @@ internal static class ApiSnippets
     public static void GaeOnYourOwnBuffers(float[] rewards, float[] values, float[] lastValues, bool[] terminated, bool[] truncated,
         float[] truncatedValues, bool[] mask, float[] advantages, float[] returns, int rows, int steps) =>
         Ops.Gae(rewards, values, lastValues, terminated, truncated, truncatedValues, mask,
-            advantages, returns, rows, steps, gamma: 0.99f, lambda: 0.95f);    // spans, CPU
+            advantages, returns, rows, steps, gamma: 0.99f, lambda: 0.95f);
 
     public static Tensor BorrowedMemory(nint stream, nint rewardsPointer, int rows, int steps)
     {
@@ -39,7 +39,7 @@ internal static class ApiSnippets
 
     public static async Task YourOwnEnvironment(IProgress<TrainingProgress> progress, CancellationToken cancellationToken)
     {
-        ControlTrainer control = new(worker => new Thermostat(), new ControlOptions { Environments = 8, TotalSteps = 200_000 });
+        using ControlTrainer control = new(worker => new Thermostat(), new ControlOptions { Environments = 8, TotalSteps = 200_000 });
         await control.TrainAsync(progress, cancellationToken);
         Evaluation score = control.Policy.Evaluate(() => new Thermostat(), episodes: 20, seed: 1);
         _ = score;

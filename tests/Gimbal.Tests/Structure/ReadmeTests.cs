@@ -41,6 +41,16 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
+    public void ItsSnippetsCompile()
+    {
+        string compiled = Repository.Read("tests/Gimbal.Tests/Structure/ApiSnippets.cs");
+        string[] lines = [.. Snippet().Matches(Readme).SelectMany(m => m.Groups[1].Value.Split('\n')).Select(line => line.Trim())
+            .Where(line => line.Length > 0)];
+        Assert.True(lines.Length > 10, "README.md has no snippets, or in another form");
+        Findings.AssertNone(lines.Where(line => !compiled.Contains(line, StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void BothBuildScriptsHaveTheSameVerbs()
     {
         Dictionary<string, string> bash = ShellVerb().Matches(Repository.Read("build.sh"))
@@ -55,6 +65,9 @@ public sealed partial class ReadmeTests
     // First cells of the table of commands, which stands between its heading and the next.
     [GeneratedRegex(@"(?<=^## The command `gimbal`$[^#]*)^\| (`\w+`(, )?)+ \|", RegexOptions.Multiline)]
     private static partial Regex CommandRow();
+
+    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Snippet();
 
     [GeneratedRegex("`(\\w+)`")]
     private static partial Regex Code();
