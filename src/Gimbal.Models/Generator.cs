@@ -24,6 +24,7 @@ internal sealed class Generator : IDisposable
     private readonly List<int> ids = [], positions = [], slots = [], starts = [], lengths = [], lastRows = [], drawPositions = [], pages = [];
     private readonly List<long> samples = [];
     private Arena? arena;
+    private Tape? tape;
     private KvCache? cache;
     private int[] tokens = [];
     private float[] logprobs = [];
@@ -131,12 +132,11 @@ internal sealed class Generator : IDisposable
     {
         Arrange();
         using ArenaScope scope = arena!.Enter();
-        Tape tape = new(arena);
         int pagesPerRow = pages.Count / active.Count;
         cache!.Bind(Upload(slots), Upload(pages).Reshape([active.Count, pagesPerRow]));
         SequenceLayout layout = new(Upload(starts), Upload(lengths), lengths.Max());
-        Tensor hidden = model.Forward(tape, Upload(ids), Upload(positions), layout, cache);
-        Tensor logits = Ops.Linear(tape, Ops.GatherRows(tape, hidden, Upload(lastRows)), model.Head);
+        Tensor hidden = model.Forward(tape!, Upload(ids), Upload(positions), layout, cache);
+        Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, Upload(lastRows)), model.Head);
         Tensor drawn = arena.Allocate(DType.Int32, new Shape(active.Count), "sample_token");
         Tensor recorded = arena.Allocate(DType.Float32, new Shape(active.Count), "sample_token");
         state.WriteDraw(key.Seed, key.Step);
@@ -240,6 +240,7 @@ internal sealed class Generator : IDisposable
         {
             arena?.Dispose();
             arena = new Arena(model.Device, bytes);
+            tape = new Tape(arena);
         }
     }
 
