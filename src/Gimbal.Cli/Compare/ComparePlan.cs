@@ -104,9 +104,9 @@ internal sealed record ComparePlan
     private static ComparePlan Stories => new()
     {
         Model = new ModelOptions(),
-        Compare = new CompareOptions { Task = CompareTaskKind.Stories, PairPrompts = 800, PairSamples = 4, PairsPerPrompt = 1, CurvePrompts = 78, Controls = false },
+        Compare = new CompareOptions { Task = CompareTaskKind.Stories, PairPrompts = 800, PairSamples = 8, PairsPerPrompt = 3, CurvePrompts = 78, Controls = false },
         Sft = new SftOptions(),
-        RewardModel = new RewardOptions { MaxSteps = 80, BatchSize = 32, Optimizer = Adam(3e-4f) },
+        RewardModel = new RewardOptions { MaxSteps = 120, BatchSize = 32, Optimizer = Adam(3e-4f) },
         Ppo = new PpoOptions
         {
             MaxSteps = 25,
@@ -118,10 +118,10 @@ internal sealed record ComparePlan
             Optimizer = Adam(3e-4f),
             Sampling = new SamplingOptions { MaxNewTokens = StoriesTask.MaxCompletionTokens },
         },
-        Dpo = new DpoOptions { MaxSteps = 40, BatchSize = 16, Beta = 0.1f, Optimizer = Adam(1e-4f, LearningRateSchedule.Constant) },
+        Dpo = new DpoOptions { MaxSteps = 120, BatchSize = 16, Beta = 0.2f, Optimizer = Adam(1e-4f) },
         Grpo = new GrpoOptions
         {
-            MaxSteps = 44,
+            MaxSteps = 60,
             PromptsPerStep = 16,
             GroupSize = 8,
             InnerEpochs = 2,

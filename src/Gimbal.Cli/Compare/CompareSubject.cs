@@ -91,7 +91,7 @@ internal sealed record CompareSubject : IDisposable
         string folder = plan.Compare.Data ?? Path.GetFullPath(Path.Combine(modelFolder, "..", ".."));
         StoriesTask task = StoriesTask.Load(folder);
         LanguageModel start = LanguageModel.Load(modelFolder, device, trainable: false);
-        IReadOnlyList<PreferenceExample> pairs = task.Pairs
+        IReadOnlyList<PreferenceExample> pairs = (plan.Compare.OwnPairs ? null : task.Pairs)
             ?? Rank(start, [.. task.Train.Take(plan.Compare.PairPrompts)], task.Reward, plan.Compare, StoriesTask.MaxCompletionTokens, seed);
         int heldOut = Math.Max(1, pairs.Count / 10);
         return new CompareSubject

@@ -40,6 +40,10 @@ public sealed record CompareOptions : IOptions
     [Description("Most pairs of a prompt.")]
     public int PairsPerPrompt { get; init; } = 3;
 
+    /// <summary>Rank the model's own completions into pairs even where the task brings a file of them.</summary>
+    [Description("Rank the model's own completions into pairs even where the task brings a file of them.")]
+    public bool OwnPairs { get; init; } = true;
+
     /// <summary>Held-out prompts that curves are measured on, one sample each.</summary>
     [Description("Held-out prompts that curves are measured on, one sample each.")]
     public int CurvePrompts { get; init; } = 256;
