@@ -109,19 +109,20 @@ internal sealed record ComparePlan
         RewardModel = new RewardOptions { MaxSteps = 120, BatchSize = 32, Optimizer = Adam(3e-4f) },
         Ppo = new PpoOptions
         {
-            MaxSteps = 25,
+            MaxSteps = 32,
             Rollouts = 64,
             Epochs = 2,
+            KlCoefficient = 0.03f,
             ValueLearningRate = 1e-3f,
             ValueCoefficient = 1,
             ValueWarmupSteps = 5,
             Optimizer = Adam(3e-4f),
             Sampling = new SamplingOptions { MaxNewTokens = StoriesTask.MaxCompletionTokens },
         },
-        Dpo = new DpoOptions { MaxSteps = 120, BatchSize = 16, Beta = 0.2f, Optimizer = Adam(1e-4f) },
+        Dpo = new DpoOptions { MaxSteps = 150, BatchSize = 16, Beta = 0.1f, Optimizer = Adam(1e-4f) },
         Grpo = new GrpoOptions
         {
-            MaxSteps = 60,
+            MaxSteps = 64,
             PromptsPerStep = 16,
             GroupSize = 8,
             InnerEpochs = 2,
