@@ -11,7 +11,8 @@ using namespace gimbal::device;
 extern "C" __global__ void __launch_bounds__(kSkeletonThreads) skeleton_kernel(SkeletonArguments a) {
     for_packs(a.count, aligned4(a.x) && aligned4(a.y), [&](int64_t i, auto width) {
         auto x = load(a.x + i, width);
-        for (int j = 0; j < width.value; ++j) x[j] = a.factor * x[j];
+        for (int j = 0; j < width.value; ++j)
+            x[j] = a.factor * x[j];
         store(a.y + i, x, width);
     });
 }

@@ -8,11 +8,14 @@ namespace gimbal::device {
 
 constexpr int kLanes = 16;
 
-GB_DEVICE int team_lane() { return static_cast<int>(threadIdx.x) & (kLanes - 1); }
+GB_DEVICE int team_lane() {
+    return static_cast<int>(threadIdx.x) & (kLanes - 1);
+}
 
 // Every lane of the team gets the total; all 32 threads of the warp call together.
 template <class T, class Combine> GB_DEVICE T reduce_team(T value, Combine combine) {
-    for (int offset = kLanes / 2; offset > 0; offset /= 2) value = combine(value, __shfl_down_sync(~0u, value, offset, kLanes));
+    for (int offset = kLanes / 2; offset > 0; offset /= 2)
+        value = combine(value, __shfl_down_sync(~0u, value, offset, kLanes));
     return __shfl_sync(~0u, value, 0, kLanes);
 }
 
@@ -26,7 +29,8 @@ GB_DEVICE float max_team(float value) {
 
 // Calls body(i) for the elements i < count of the caller's lane, ascending.
 template <class Body> GB_DEVICE void for_team(int64_t count, Body body) {
-    for (int64_t i = team_lane(); i < count; i += kLanes) body(i);
+    for (int64_t i = team_lane(); i < count; i += kLanes)
+        body(i);
 }
 
 } // namespace gimbal::device

@@ -12,13 +12,27 @@ namespace gimbal::device {
 constexpr float kInfinity = __builtin_huge_valf();
 
 // The second operand if either is NaN, as on the CPU.
-GB_DEVICE float max(float a, float b) { return a > b ? a : b; }
-GB_DEVICE float min(float a, float b) { return a < b ? a : b; }
-GB_DEVICE float abs(float a) { return fabsf(a); }
-GB_DEVICE float fma(float a, float b, float c) { return fmaf(a, b, c); }
-GB_DEVICE float sqrt(float a) { return sqrtf(a); }
-GB_DEVICE float select(bool mask, float yes, float no) { return mask ? yes : no; }
-GB_DEVICE float round_even(float a) { return rintf(a); }
+GB_DEVICE float max(float a, float b) {
+    return a > b ? a : b;
+}
+GB_DEVICE float min(float a, float b) {
+    return a < b ? a : b;
+}
+GB_DEVICE float abs(float a) {
+    return fabsf(a);
+}
+GB_DEVICE float fma(float a, float b, float c) {
+    return fmaf(a, b, c);
+}
+GB_DEVICE float sqrt(float a) {
+    return sqrtf(a);
+}
+GB_DEVICE float select(bool mask, float yes, float no) {
+    return mask ? yes : no;
+}
+GB_DEVICE float round_even(float a) {
+    return rintf(a);
+}
 
 // 2^n for integral n in -126..127; any value for NaN, which the caller selects away.
 GB_DEVICE float power_of_two(float n) {
@@ -27,8 +41,12 @@ GB_DEVICE float power_of_two(float n) {
 }
 
 // For positive normal x = m 2^e with m in [1, 2): e as a float, and m.
-GB_DEVICE float exponent(float x) { return static_cast<float>(static_cast<int>(__float_as_uint(x) >> 23) - 127); }
-GB_DEVICE float mantissa(float x) { return __uint_as_float((__float_as_uint(x) & 0x007fffffu) | 0x3f800000u); }
+GB_DEVICE float exponent(float x) {
+    return static_cast<float>(static_cast<int>(__float_as_uint(x) >> 23) - 127);
+}
+GB_DEVICE float mantissa(float x) {
+    return __uint_as_float((__float_as_uint(x) & 0x007fffffu) | 0x3f800000u);
+}
 
 GB_DEVICE float copysign(float magnitude, float sign) {
     return __uint_as_float((__float_as_uint(magnitude) & 0x7fffffffu) | (__float_as_uint(sign) & 0x80000000u));
@@ -40,6 +58,8 @@ GB_DEVICE float copysign(float magnitude, float sign) {
 
 namespace gimbal::device {
 
-template <> GB_INLINE float constant<float>(float x) { return x; }
+template <> GB_INLINE float constant<float>(float x) {
+    return x;
+}
 
 } // namespace gimbal::device

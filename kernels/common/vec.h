@@ -13,17 +13,27 @@ template <int N> struct Pack {
     GB_DEVICE float operator[](int i) const { return v[i]; }
 };
 
-template <int N> struct Width {
-    static constexpr int value = N;
-};
+template <int N> struct Width { static constexpr int value = N; };
 
-GB_DEVICE float load(const float* p) { return *p; }
-GB_DEVICE float load(const bf16* p) { return to_float(*p); }
-GB_DEVICE void store(float* p, float v) { *p = v; }
-GB_DEVICE void store(bf16* p, float v) { *p = to_bf16(v); }
+GB_DEVICE float load(const float* p) {
+    return *p;
+}
+GB_DEVICE float load(const bf16* p) {
+    return to_float(*p);
+}
+GB_DEVICE void store(float* p, float v) {
+    *p = v;
+}
+GB_DEVICE void store(bf16* p, float v) {
+    *p = to_bf16(v);
+}
 
-template <class T> GB_DEVICE Pack<1> load(const T* p, Width<1>) { return {{load(p)}}; }
-template <class T> GB_DEVICE void store(T* p, const Pack<1>& x, Width<1>) { store(p, x.v[0]); }
+template <class T> GB_DEVICE Pack<1> load(const T* p, Width<1>) {
+    return {{load(p)}};
+}
+template <class T> GB_DEVICE void store(T* p, const Pack<1>& x, Width<1>) {
+    store(p, x.v[0]);
+}
 
 GB_DEVICE Pack<4> load(const float* p, Width<4>) {
     const float4 x = *reinterpret_cast<const float4*>(p);
@@ -46,14 +56,20 @@ template <class T> GB_DEVICE bool aligned4(const T* p) {
     return (reinterpret_cast<uintptr_t>(p) & (4 * sizeof(T) - 1)) == 0;
 }
 
-GB_DEVICE int64_t grid_thread() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-GB_DEVICE int64_t grid_threads() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
+GB_DEVICE int64_t grid_thread() {
+    return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+GB_DEVICE int64_t grid_threads() {
+    return static_cast<int64_t>(gridDim.x) * blockDim.x;
+}
 
 // Calls body(i, Width<4>) or body(i, Width<1>) so that all of 0..count-1 are covered once by the grid.
 template <class Body> GB_DEVICE void for_packs(int64_t count, bool aligned, Body body) {
     const int64_t packs = aligned ? count / 4 : 0;
-    for (int64_t i = grid_thread(); i < packs; i += grid_threads()) body(4 * i, Width<4>{});
-    for (int64_t i = 4 * packs + grid_thread(); i < count; i += grid_threads()) body(i, Width<1>{});
+    for (int64_t i = grid_thread(); i < packs; i += grid_threads())
+        body(4 * i, Width<4>{});
+    for (int64_t i = 4 * packs + grid_thread(); i < count; i += grid_threads())
+        body(i, Width<1>{});
 }
 
 } // namespace gimbal::device

@@ -27,17 +27,35 @@ struct bf16 { uint16_t bits; };
 
 #include <__clang_cuda_builtin_vars.h> // threadIdx and its kin; part of the compiler
 
-GB_DEVICE float2 make_float2(float x, float y) { return {x, y}; }
-GB_DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-GB_DEVICE uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
-GB_DEVICE uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+GB_DEVICE float2 make_float2(float x, float y) {
+    return {x, y};
+}
+GB_DEVICE float4 make_float4(float x, float y, float z, float w) {
+    return {x, y, z, w};
+}
+GB_DEVICE uint2 make_uint2(unsigned x, unsigned y) {
+    return {x, y};
+}
+GB_DEVICE uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+    return {x, y, z, w};
+}
 
-GB_DEVICE void __syncwarp(unsigned mask = ~0u) { __nvvm_bar_warp_sync(mask); }
-GB_DEVICE void __threadfence() { __nvvm_membar_gl(); }
+GB_DEVICE void __syncwarp(unsigned mask = ~0u) {
+    __nvvm_bar_warp_sync(mask);
+}
+GB_DEVICE void __threadfence() {
+    __nvvm_membar_gl();
+}
 
-GB_DEVICE unsigned __ballot_sync(unsigned mask, int predicate) { return __nvvm_vote_ballot_sync(mask, predicate != 0); }
-GB_DEVICE int __any_sync(unsigned mask, int predicate) { return __nvvm_vote_any_sync(mask, predicate != 0); }
-GB_DEVICE int __all_sync(unsigned mask, int predicate) { return __nvvm_vote_all_sync(mask, predicate != 0); }
+GB_DEVICE unsigned __ballot_sync(unsigned mask, int predicate) {
+    return __nvvm_vote_ballot_sync(mask, predicate != 0);
+}
+GB_DEVICE int __any_sync(unsigned mask, int predicate) {
+    return __nvvm_vote_any_sync(mask, predicate != 0);
+}
+GB_DEVICE int __all_sync(unsigned mask, int predicate) {
+    return __nvvm_vote_all_sync(mask, predicate != 0);
+}
 
 // One shuffle in all its types; 64 bits go as two halves. `clamp` is 0x1f, or 0 for up, in the encoding of PTX.
 #define GB_SHUFFLE(name, builtin, clamp)                                                                               \
@@ -64,27 +82,61 @@ GB_SHUFFLE(__shfl_down_sync, down, 0x1f)
 GB_SHUFFLE(__shfl_xor_sync, bfly, 0x1f)
 #undef GB_SHUFFLE
 
-GB_DEVICE float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-GB_DEVICE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
-GB_DEVICE float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
-GB_DEVICE float fminf(float a, float b) { return __builtin_fminf(a, b); }
-GB_DEVICE float fabsf(float a) { return __builtin_fabsf(a); }
-GB_DEVICE float rintf(float a) { return __builtin_rintf(a); }
-GB_DEVICE float sqrtf(float a) { return __nvvm_sqrt_rn_f(a); }
-GB_DEVICE double sqrt(double a) { return __nvvm_sqrt_rn_d(a); }
-GB_DEVICE int __float_as_int(float a) { return __builtin_bit_cast(int, a); }
-GB_DEVICE float __int_as_float(int a) { return __builtin_bit_cast(float, a); }
-GB_DEVICE unsigned __float_as_uint(float a) { return __builtin_bit_cast(unsigned, a); }
-GB_DEVICE float __uint_as_float(unsigned a) { return __builtin_bit_cast(float, a); }
-GB_DEVICE float __ldg(const float* p) { return __nvvm_ldg_f(p); }
-GB_DEVICE int __popc(unsigned a) { return __builtin_popcount(a); }
-GB_DEVICE int __ffs(int a) { return __builtin_ffs(a); }
-GB_DEVICE int __clz(int a) { return a == 0 ? 32 : __builtin_clz(static_cast<unsigned>(a)); }
+GB_DEVICE float fmaf(float a, float b, float c) {
+    return __builtin_fmaf(a, b, c);
+}
+GB_DEVICE double fma(double a, double b, double c) {
+    return __builtin_fma(a, b, c);
+}
+GB_DEVICE float fmaxf(float a, float b) {
+    return __builtin_fmaxf(a, b);
+}
+GB_DEVICE float fminf(float a, float b) {
+    return __builtin_fminf(a, b);
+}
+GB_DEVICE float fabsf(float a) {
+    return __builtin_fabsf(a);
+}
+GB_DEVICE float rintf(float a) {
+    return __builtin_rintf(a);
+}
+GB_DEVICE float sqrtf(float a) {
+    return __nvvm_sqrt_rn_f(a);
+}
+GB_DEVICE double sqrt(double a) {
+    return __nvvm_sqrt_rn_d(a);
+}
+GB_DEVICE int __float_as_int(float a) {
+    return __builtin_bit_cast(int, a);
+}
+GB_DEVICE float __int_as_float(int a) {
+    return __builtin_bit_cast(float, a);
+}
+GB_DEVICE unsigned __float_as_uint(float a) {
+    return __builtin_bit_cast(unsigned, a);
+}
+GB_DEVICE float __uint_as_float(unsigned a) {
+    return __builtin_bit_cast(float, a);
+}
+GB_DEVICE float __ldg(const float* p) {
+    return __nvvm_ldg_f(p);
+}
+GB_DEVICE int __popc(unsigned a) {
+    return __builtin_popcount(a);
+}
+GB_DEVICE int __ffs(int a) {
+    return __builtin_ffs(a);
+}
+GB_DEVICE int __clz(int a) {
+    return a == 0 ? 32 : __builtin_clz(static_cast<unsigned>(a));
+}
 
 GB_DEVICE unsigned atomicAdd(unsigned* p, unsigned v) {
     return static_cast<unsigned>(__nvvm_atom_add_gen_i(reinterpret_cast<int*>(p), static_cast<int>(v)));
 }
-GB_DEVICE int atomicAdd(int* p, int v) { return __nvvm_atom_add_gen_i(p, v); }
+GB_DEVICE int atomicAdd(int* p, int v) {
+    return __nvvm_atom_add_gen_i(p, v);
+}
 GB_DEVICE unsigned atomicCAS(unsigned* p, unsigned compare, unsigned v) {
     return static_cast<unsigned>(
         __nvvm_atom_cas_gen_i(reinterpret_cast<int*>(p), static_cast<int>(compare), static_cast<int>(v)));
@@ -92,7 +144,9 @@ GB_DEVICE unsigned atomicCAS(unsigned* p, unsigned compare, unsigned v) {
 GB_DEVICE unsigned atomicExch(unsigned* p, unsigned v) {
     return static_cast<unsigned>(__nvvm_atom_xchg_gen_i(reinterpret_cast<int*>(p), static_cast<int>(v)));
 }
-GB_DEVICE unsigned atomicMax(unsigned* p, unsigned v) { return __nvvm_atom_max_gen_ui(p, v); }
+GB_DEVICE unsigned atomicMax(unsigned* p, unsigned v) {
+    return __nvvm_atom_max_gen_ui(p, v);
+}
 
 GB_DEVICE unsigned __cvta_generic_to_shared(const void* p) {
     return static_cast<unsigned>(reinterpret_cast<uintptr_t>((const __attribute__((address_space(3))) void*)p));

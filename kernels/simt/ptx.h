@@ -4,7 +4,9 @@
 
 #if !defined(GB_SIMT_HOST)
 
-GB_DEVICE float to_float(bf16 v) { return __uint_as_float(static_cast<unsigned>(v.bits) << 16); }
+GB_DEVICE float to_float(bf16 v) {
+    return __uint_as_float(static_cast<unsigned>(v.bits) << 16);
+}
 
 // Round to nearest even; NaN becomes 0x7fff.
 GB_DEVICE bf16 to_bf16(float v) {
@@ -23,13 +25,15 @@ GB_DEVICE unsigned pack_bf16x2(float low, float high) {
 // Copies 16 bytes from global to shared memory, or writes zeros if not `valid` (the source is then not read). Both
 // addresses are multiples of 16.
 GB_DEVICE void cp_async16(void* shared, const void* global, bool valid = true) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
-                     static_cast<unsigned>(__cvta_generic_to_shared(shared))),
-                 "l"(global), "r"(valid ? 16 : 0)
-                 : "memory");
+    asm volatile(
+        "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+        "l"(global), "r"(valid ? 16 : 0)
+        : "memory");
 }
 
-GB_DEVICE void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+GB_DEVICE void cp_async_commit() {
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
 
 // Waits until at most `Pending` of this thread's committed groups are under way.
 template <int Pending> GB_DEVICE void cp_async_wait() {

@@ -193,7 +193,7 @@ GB_API gb_status gb_matmul(gb_context* context, const void* a, const void* b, co
 GB_API int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype);
 GB_API gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype dtype, gb_packed** packed);
 GB_API void gb_packed_destroy(gb_packed* packed);
-/* Packs b, unless the handle already holds `version`. */
+/* Packs b, unless the handle already holds `version` of it. On a CUDA device the handle refers to b, which must stay in place. */
 GB_API gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b, int64_t ldb, int32_t trans_b,
                                   gb_dtype b_dtype, uint64_t version);
 /* gb_matmul with op(A) = A and B from the pack: the same bits. */

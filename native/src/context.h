@@ -2,19 +2,23 @@
 #pragma once
 
 #include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "gimbal.h"
 #include "memory.h"
+#include "status.h"
 
-#include <cstddef>
 #include <memory>
 
 struct gb_context {
     explicit gb_context(const gb_context_options& options);
+    ~gb_context();
+    gb_context(const gb_context&) = delete;
+    gb_context& operator=(const gb_context&) = delete;
 
     gb_device_kind kind() const { return kind_; }
     bool is_meta() const { return kind_ == GB_DEVICE_META; }
     gimbal::Cpu& cpu() { return cpu_; }
-    const gimbal::CpuOps& ops() const { return *ops_; }
+    gimbal::Cuda* cuda() { return cuda_.get(); } // null on other devices
 
     // Sees to it that the workspace holds `bytes`, or throws GB_WORKSPACE_TOO_SMALL if it is the caller's and does not.
     // Called from an op's checks, so that every device records the need.
@@ -22,15 +26,27 @@ struct gb_context {
     void set_workspace(void* memory, int64_t bytes);
     int64_t workspace_required() const { return workspace_required_; }
 
-    template <class Function, class... Args> void launch(Function* gimbal::CpuOps::*member, Args... args) {
-        if (!is_meta()) (ops_->*member)(cpu_, args...);
+    // Runs an op on the device. `choose` picks its function from a backend's table.
+    template <class Choose, class... Args> void launch(const char* operation, Choose choose, Args... args) {
+        if (is_meta()) return;
+        if (cuda_ == nullptr) return choose(*cpu_ops_)(cpu_, args...);
+        const auto launcher = choose(gimbal::cuda_ops());
+        if (launcher == nullptr) throw gimbal::Error(GB_UNSUPPORTED, "the CUDA device has no such op");
+        gimbal::Cuda::Call call(*cuda_, operation);
+        launcher(*cuda_, args...);
+        call.finish();
     }
 
 private:
+    void give_workspace(void* memory, int64_t bytes);
+    void free_own_workspace();
+
     gb_device_kind kind_;
     gimbal::Cpu cpu_;
-    const gimbal::CpuOps* ops_;
-    std::unique_ptr<std::byte, gimbal::FreeMemory> own_workspace_;
+    const gimbal::CpuOps* cpu_ops_;
+    std::unique_ptr<gimbal::Cuda> cuda_;
+    void* own_workspace_ = nullptr;
     bool workspace_is_callers_ = false;
     int64_t workspace_required_ = 0;
+    int64_t workspace_bytes_ = 0;
 };

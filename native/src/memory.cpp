@@ -1,5 +1,5 @@
-// Device memory of the CPU: 64-byte aligned and zeroed; large blocks on huge pages, since page faults cost more than the
-// kernels that touch them. On the meta device an address range that nothing backs.
+// Memory of all devices. Of the CPU: 64-byte aligned and zeroed; large blocks on huge pages, since page faults cost
+// more than the kernels that touch them. On the meta device an address range that nothing backs.
 #include "memory.h"
 
 #include "context.h"
@@ -23,7 +23,9 @@ namespace {
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
-int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+int64_t round_up(int64_t value, int64_t to) {
+    return (value + to - 1) / to * to;
+}
 
 void* meta_address(int64_t bytes) {
     static std::atomic<int64_t> next{kHugePage};
@@ -66,7 +68,14 @@ gb_status gb_memory_allocate(gb_context* context, int64_t bytes, void** memory) 
     return guard("gb_memory_allocate", [&] {
         check(context, memory, bytes);
         if (memory == nullptr) throw Error(GB_INVALID_ARGUMENT, "memory is null");
-        *memory = context->is_meta() ? meta_address(bytes) : allocate_memory(bytes);
+        if (context->is_meta()) {
+            *memory = meta_address(bytes);
+        } else if (Cuda* cuda = context->cuda()) {
+            Cuda::Call call(*cuda, "gb_memory_allocate");
+            *memory = cuda->allocate(bytes);
+        } else {
+            *memory = allocate_memory(bytes);
+        }
     });
 }
 
@@ -74,24 +83,40 @@ gb_status gb_memory_free(gb_context* context, void* memory) {
     return guard("gb_memory_free", [&] {
         check(context, nullptr, 0);
         if (context->is_meta()) return;
-        free_memory(memory);
+        Cuda* cuda = context->cuda();
+        if (cuda == nullptr) return free_memory(memory);
+        Cuda::Call call(*cuda, "gb_memory_free");
+        cuda->free(memory);
     });
 }
 
-gb_status gb_memory_copy(gb_context* context, const void* source, void* destination, int64_t bytes,
-                         gb_copy_kind kind) {
+gb_status gb_memory_copy(gb_context* context, const void* source, void* destination, int64_t bytes, gb_copy_kind kind) {
     return guard("gb_memory_copy", [&] {
         check(context, source, bytes);
         check(context, destination, bytes);
         if (kind < GB_HOST_TO_DEVICE || kind > GB_DEVICE_TO_DEVICE)
             throw Error(GB_INVALID_ARGUMENT, "kind: wanted 0, 1 or 2, got " + std::to_string(kind));
-        if (!context->is_meta() && bytes > 0) std::memmove(destination, source, static_cast<std::size_t>(bytes));
+        if (context->is_meta() || bytes == 0) return;
+        Cuda* cuda = context->cuda();
+        if (cuda == nullptr) {
+            std::memmove(destination, source, static_cast<std::size_t>(bytes));
+            return;
+        }
+        Cuda::Call call(*cuda, "gb_memory_copy");
+        cuda->copy(source, destination, bytes, kind);
     });
 }
 
 gb_status gb_memory_fill(gb_context* context, void* destination, int32_t byte, int64_t bytes) {
     return guard("gb_memory_fill", [&] {
         check(context, destination, bytes);
-        if (!context->is_meta() && bytes > 0) std::memset(destination, byte, static_cast<std::size_t>(bytes));
+        if (context->is_meta() || bytes == 0) return;
+        Cuda* cuda = context->cuda();
+        if (cuda == nullptr) {
+            std::memset(destination, byte, static_cast<std::size_t>(bytes));
+            return;
+        }
+        Cuda::Call call(*cuda, "gb_memory_fill");
+        cuda->fill(destination, byte, bytes);
     });
 }

@@ -25,15 +25,14 @@ public:
     void dtype(const char* name, gb_dtype value, std::initializer_list<gb_dtype> supported) const;
 };
 
-// Runs an op: `checks` on every device, then the CPU backend's function `member` with the op's own arguments (nothing on
-// GB_DEVICE_META).
-template <class Checks, class Function, class... Args>
-gb_status run(const char* operation, gb_context* context, Checks&& checks, Function* CpuOps::*member,
-              Args... args) noexcept {
+// Runs an op: `checks` on every device, then the function that `choose` picks from the table of the context's backend,
+// with the op's own arguments (nothing on GB_DEVICE_META).
+template <class Checks, class Choose, class... Args>
+gb_status run(const char* operation, gb_context* context, Checks&& checks, Choose choose, Args... args) noexcept {
     return guard(operation, [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
         checks(Arguments{});
-        context->launch(member, args...);
+        context->launch(operation, choose, args...);
     });
 }
 

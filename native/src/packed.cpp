@@ -53,7 +53,8 @@ gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype d
         created->n = n;
         created->k = k;
         created->dtype = dtype;
-        if (!context->is_meta()) created->panels = static_cast<float*>(allocate_memory(gb_packed_bytes(n, k, dtype)));
+        if (context->kind() == GB_DEVICE_CPU)
+            created->panels = static_cast<float*>(allocate_memory(gb_packed_bytes(n, k, dtype)));
         *packed = created.release();
     });
 }
@@ -73,8 +74,11 @@ gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b
         const int64_t n = packed->n, k = packed->k;
         check.pointer("b", b, n > 0 && k > 0);
         check.stride("ldb", ldb, trans_b != 0 ? k : n);
-        if (packed->filled && packed->version == version) return;
-        if (!context->is_meta() && k > 0) {
+        if (context->kind() != GB_DEVICE_CUDA && packed->filled && packed->version == version) return;
+        packed->source = b;
+        packed->source_stride = ldb;
+        packed->source_transposed = trans_b != 0;
+        if (context->kind() == GB_DEVICE_CPU && k > 0) {
             const auto* values = static_cast<const float*>(b);
             const int64_t column = trans_b != 0 ? ldb : 1, depth = trans_b != 0 ? 1 : ldb;
             Team::run(n * k < 65536 ? 1 : context->cpu().threads, panel_count(n), [&](int64_t panel) {

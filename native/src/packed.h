@@ -1,6 +1,6 @@
-// gb_packed: a right-hand matrix in the layout of the CPU kernels.
+// gb_packed: a right-hand matrix in the layout of the kernels. A CUDA device reads the matrix where it lies.
 //
-// Columns in panels of 16, zero beyond n; each panel holds all of K, depth-major:
+// On the CPU columns lie in panels of 16, zero beyond n; each panel holds all of K, depth-major:
 //
 //   panel j:  k=0: columns 16j .. 16j+15 | k=1: columns 16j .. 16j+15 | ... | k=K-1
 //
@@ -17,7 +17,11 @@ struct gb_packed {
     gb_dtype dtype = GB_FLOAT32;
     bool filled = false; // holds a matrix, the one of `version`
     uint64_t version = 0;
-    float* panels = nullptr; // null on the meta device
+    float* panels = nullptr; // of the CPU; null on other devices
+    // Of a CUDA device: the matrix as gb_packed_update was given it.
+    const void* source = nullptr;
+    int64_t source_stride = 0;
+    bool source_transposed = false;
 
     gb_packed() = default;
     gb_packed(const gb_packed&) = delete;

@@ -22,6 +22,6 @@ gb_status gb_adamw(gb_context* context, float* weights, const float* gradients, 
             check.pointer("v", v, count > 0);
             check.pointer("state", state);
         },
-        &CpuOps::adamw, weights, gradients, m, v, copy, state, count, decay_count, beta1, beta2, epsilon, weight_decay,
-        copy_dtype);
+        [](const auto& ops) { return ops.adamw; }, weights, gradients, m, v, copy, state, count, decay_count, beta1,
+        beta2, epsilon, weight_decay, copy_dtype);
 }

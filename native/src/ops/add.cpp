@@ -15,5 +15,5 @@ gb_status gb_add(gb_context* context, const void* a, const void* b, void* y, int
             check.pointer("b", b, count > 0);
             check.pointer("y", y, count > 0);
         },
-        &CpuOps::add, a, b, y, count, a_dtype, b_dtype, y_dtype);
+        [](const auto& ops) { return ops.add; }, a, b, y, count, a_dtype, b_dtype, y_dtype);
 }

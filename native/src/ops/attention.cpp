@@ -52,7 +52,7 @@ gb_status gb_attention(gb_context* context, const void* q, const void* k, const 
             check.pointer("k_starts", k_starts, !paged && shape->sequences > 0);
             check.pointer("pages", pages, paged && shape->sequences > 0);
         },
-        &CpuOps::attention, q, k, v, q_starts, k_starts, k_lengths, pages, y, lse, shape);
+        [](const auto& ops) { return ops.attention; }, q, k, v, q_starts, k_starts, k_lengths, pages, y, lse, shape);
 }
 
 gb_status gb_attention_backward(gb_context* context, const void* q, const void* k, const void* v, const void* y,
@@ -77,5 +77,5 @@ gb_status gb_attention_backward(gb_context* context, const void* q, const void* 
             check.pointer("dk", dk, some);
             check.pointer("dv", dv, some);
         },
-        &CpuOps::attention_backward, q, k, v, y, lse, dy, q_starts, dq, dk, dv, shape);
+        [](const auto& ops) { return ops.attention_backward; }, q, k, v, y, lse, dy, q_starts, dq, dk, dv, shape);
 }

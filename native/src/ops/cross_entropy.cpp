@@ -28,8 +28,8 @@ gb_status gb_cross_entropy(gb_context* context, const void* logits, const int32_
             check.pointer("losses", losses, rows > 0);
             check.pointer("lse", lse, rows > 0);
         },
-        &CpuOps::cross_entropy, logits, targets, losses, lse, rows, vocabulary, logits_stride, label_smoothing,
-        ignore_index, dtype);
+        [](const auto& ops) { return ops.cross_entropy; }, logits, targets, losses, lse, rows, vocabulary,
+        logits_stride, label_smoothing, ignore_index, dtype);
 }
 
 gb_status gb_cross_entropy_backward(gb_context* context, const void* logits, const int32_t* targets, const float* lse,
@@ -46,6 +46,6 @@ gb_status gb_cross_entropy_backward(gb_context* context, const void* logits, con
             check.pointer("dlosses", dlosses, rows > 0);
             check.pointer("dlogits", dlogits, rows > 0);
         },
-        &CpuOps::cross_entropy_backward, logits, targets, lse, dlosses, dlogits, rows, vocabulary, logits_stride,
-        label_smoothing, ignore_index, dtype);
+        [](const auto& ops) { return ops.cross_entropy_backward; }, logits, targets, lse, dlosses, dlogits, rows,
+        vocabulary, logits_stride, label_smoothing, ignore_index, dtype);
 }

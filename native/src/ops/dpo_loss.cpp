@@ -16,6 +16,6 @@ gb_status gb_dpo_loss(gb_context* context, const float* chosen, const float* rej
             check.pointer("ref_chosen", ref_chosen, pairs > 0 && ref_rejected != nullptr);
             check.pointer("ref_rejected", ref_rejected, pairs > 0 && ref_chosen != nullptr);
         },
-        &CpuOps::dpo_loss, chosen, rejected, ref_chosen, ref_rejected, weights, losses, dchosen, drejected, statistics,
-        pairs, beta, label_smoothing);
+        [](const auto& ops) { return ops.dpo_loss; }, chosen, rejected, ref_chosen, ref_rejected, weights, losses,
+        dchosen, drejected, statistics, pairs, beta, label_smoothing);
 }

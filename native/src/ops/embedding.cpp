@@ -18,7 +18,7 @@ gb_status gb_embedding(gb_context* context, const void* table, const int32_t* id
             check.pointer("y", y, rows > 0 && width > 0);
             check.pointer("ids", ids, rows > 0);
         },
-        &CpuOps::embedding, table, ids, y, rows, width, vocabulary, table_dtype, y_dtype);
+        [](const auto& ops) { return ops.embedding; }, table, ids, y, rows, width, vocabulary, table_dtype, y_dtype);
 }
 
 gb_status gb_embedding_backward(gb_context* context, const void* dy, const int32_t* ids, float* dtable, int64_t rows,
@@ -36,5 +36,5 @@ gb_status gb_embedding_backward(gb_context* context, const void* dy, const int32
             check.pointer("dtable", dtable, rows > 0 && width > 0);
             check.pointer("ids", ids, rows > 0);
         },
-        &CpuOps::embedding_backward, dy, ids, dtable, rows, width, vocabulary, dy_dtype);
+        [](const auto& ops) { return ops.embedding_backward; }, dy, ids, dtable, rows, width, vocabulary, dy_dtype);
 }

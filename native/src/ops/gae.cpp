@@ -21,6 +21,6 @@ gb_status gb_gae(gb_context* context, const float* rewards, const float* values,
             check.pointer("advantages", advantages, any);
             check.pointer("returns", returns, any);
         },
-        &CpuOps::gae, rewards, values, last_values, terminated, truncated, truncated_values, mask, advantages, returns,
-        rows, steps, gamma, lambda);
+        [](const auto& ops) { return ops.gae; }, rewards, values, last_values, terminated, truncated, truncated_values,
+        mask, advantages, returns, rows, steps, gamma, lambda);
 }

@@ -15,7 +15,7 @@ gb_status gb_gaussian_logprob(gb_context* context, const float* mean, const floa
             check.pointer("actions", actions, rows > 0);
             check.pointer("logprob", logprob, rows > 0);
         },
-        &CpuOps::gaussian_logprob, mean, log_std, actions, logprob, entropy, rows, dims);
+        [](const auto& ops) { return ops.gaussian_logprob; }, mean, log_std, actions, logprob, entropy, rows, dims);
 }
 
 gb_status gb_gaussian_logprob_backward(gb_context* context, const float* mean, const float* log_std,
@@ -34,5 +34,6 @@ gb_status gb_gaussian_logprob_backward(gb_context* context, const float* mean, c
             check.pointer("dmean", dmean, rows > 0);
             check.pointer("dlog_std", dlog_std, rows > 0);
         },
-        &CpuOps::gaussian_logprob_backward, mean, log_std, actions, dlogprob, dentropy, dmean, dlog_std, rows, dims);
+        [](const auto& ops) { return ops.gaussian_logprob_backward; }, mean, log_std, actions, dlogprob, dentropy,
+        dmean, dlog_std, rows, dims);
 }

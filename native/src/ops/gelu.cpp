@@ -12,7 +12,7 @@ gb_status gb_gelu(gb_context* context, const void* x, void* y, int64_t count, in
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
-        &CpuOps::gelu, x, y, count, form, dtype);
+        [](const auto& ops) { return ops.gelu; }, x, y, count, form, dtype);
 }
 
 gb_status gb_gelu_backward(gb_context* context, const void* dy, const void* x, void* dx, int64_t count, int32_t form,
@@ -27,5 +27,5 @@ gb_status gb_gelu_backward(gb_context* context, const void* dy, const void* x, v
             check.pointer("x", x, count > 0);
             check.pointer("dx", dx, count > 0);
         },
-        &CpuOps::gelu_backward, dy, x, dx, count, form, dtype);
+        [](const auto& ops) { return ops.gelu_backward; }, dy, x, dx, count, form, dtype);
 }

@@ -12,5 +12,5 @@ gb_status gb_grad_norm(gb_context* context, const float* gradients, gb_step_stat
             check.pointer("state", state);
             check.require(max_norm == max_norm, "max_norm", "a number", max_norm);
         },
-        &CpuOps::grad_norm, gradients, state, count, max_norm);
+        [](const auto& ops) { return ops.grad_norm; }, gradients, state, count, max_norm);
 }

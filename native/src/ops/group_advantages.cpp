@@ -16,5 +16,6 @@ gb_status gb_group_advantages(gb_context* context, const float* rewards, const u
             check.pointer("rewards", rewards, groups > 0 && group_size > 0);
             check.pointer("advantages", advantages, groups > 0 && group_size > 0);
         },
-        &CpuOps::group_advantages, rewards, mask, advantages, statistics, groups, group_size, epsilon, scaling);
+        [](const auto& ops) { return ops.group_advantages; }, rewards, mask, advantages, statistics, groups, group_size,
+        epsilon, scaling);
 }

@@ -18,6 +18,6 @@ gb_status gb_grpo_loss(gb_context* context, const float* logprobs, const float* 
             check.pointer("ref_logprobs", ref_logprobs, count > 0 && beta != 0);
             check.pointer("advantages", advantages, count > 0);
         },
-        &CpuOps::grpo_loss, logprobs, old_logprobs, ref_logprobs, advantages, weights, losses, dlogprobs, statistics,
-        count, clip_low, clip_high, delta, beta);
+        [](const auto& ops) { return ops.grpo_loss; }, logprobs, old_logprobs, ref_logprobs, advantages, weights,
+        losses, dlogprobs, statistics, count, clip_low, clip_high, delta, beta);
 }

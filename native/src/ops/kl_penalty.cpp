@@ -14,5 +14,5 @@ gb_status gb_kl_penalty(gb_context* context, const float* logprobs, const float*
             check.pointer("ref_logprobs", ref_logprobs, count > 0);
             check.pointer("kl", kl, count > 0);
         },
-        &CpuOps::kl_penalty, logprobs, ref_logprobs, kl, dlogprobs, count, clamp, estimator);
+        [](const auto& ops) { return ops.kl_penalty; }, logprobs, ref_logprobs, kl, dlogprobs, count, clamp, estimator);
 }

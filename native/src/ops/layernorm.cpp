@@ -21,7 +21,8 @@ gb_status gb_layernorm(gb_context* context, const void* x, const void* weight, c
             check.pointer("mean", mean, rstd != nullptr);
             check.pointer("rstd", rstd, mean != nullptr);
         },
-        &CpuOps::layernorm, x, weight, bias, y, mean, rstd, rows, width, epsilon, x_dtype, weight_dtype, y_dtype);
+        [](const auto& ops) { return ops.layernorm; }, x, weight, bias, y, mean, rstd, rows, width, epsilon, x_dtype,
+        weight_dtype, y_dtype);
 }
 
 gb_status gb_layernorm_backward(gb_context* context, const void* dy, const void* x, const void* weight,
@@ -45,6 +46,6 @@ gb_status gb_layernorm_backward(gb_context* context, const void* dy, const void*
             check.pointer("rstd", rstd, rows > 0);
             check.pointer("dx", dx, rows > 0);
         },
-        &CpuOps::layernorm_backward, dy, x, weight, mean, rstd, dx, dweight, dbias, rows, width, accumulate, x_dtype,
-        weight_dtype, y_dtype);
+        [](const auto& ops) { return ops.layernorm_backward; }, dy, x, weight, mean, rstd, dx, dweight, dbias, rows,
+        width, accumulate, x_dtype, weight_dtype, y_dtype);
 }

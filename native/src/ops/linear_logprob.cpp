@@ -46,8 +46,8 @@ gb_status gb_linear_logprob(gb_context* context, const void* hidden, const void*
             check.pointer("logprob", logprob, rows > 0);
             context->require_workspace(LinearLogprobChunk::bytes(rows, width, vocabulary));
         },
-        &CpuOps::linear_logprob, hidden, head, packed_head, targets, logprob, entropy, lse, rows, width, vocabulary,
-        hidden_stride, temperature, hidden_dtype, head_dtype);
+        [](const auto& ops) { return ops.linear_logprob; }, hidden, head, packed_head, targets, logprob, entropy, lse,
+        rows, width, vocabulary, hidden_stride, temperature, hidden_dtype, head_dtype);
 }
 
 gb_status gb_linear_logprob_backward(gb_context* context, const void* hidden, const void* head,
@@ -68,6 +68,7 @@ gb_status gb_linear_logprob_backward(gb_context* context, const void* hidden, co
             check.pointer("dhidden", dhidden, rows > 0 && width > 0);
             context->require_workspace(LinearLogprobChunk::bytes(rows, width, vocabulary));
         },
-        &CpuOps::linear_logprob_backward, hidden, head, packed_head, targets, lse, entropy, dlogprob, dentropy, dhidden,
-        dhead, rows, width, vocabulary, hidden_stride, temperature, hidden_dtype, head_dtype);
+        [](const auto& ops) { return ops.linear_logprob_backward; }, hidden, head, packed_head, targets, lse, entropy,
+        dlogprob, dentropy, dhidden, dhead, rows, width, vocabulary, hidden_stride, temperature, hidden_dtype,
+        head_dtype);
 }

@@ -18,8 +18,8 @@ gb_status gb_logprob_gather(gb_context* context, const void* logits, const int32
             check.pointer("targets", targets, rows > 0);
             check.pointer("logprob", logprob, rows > 0);
         },
-        &CpuOps::logprob_gather, logits, targets, logprob, entropy, lse, rows, vocabulary, logits_stride, temperature,
-        dtype);
+        [](const auto& ops) { return ops.logprob_gather; }, logits, targets, logprob, entropy, lse, rows, vocabulary,
+        logits_stride, temperature, dtype);
 }
 
 gb_status gb_logprob_gather_backward(gb_context* context, const void* logits, const int32_t* targets, const float* lse,
@@ -42,6 +42,6 @@ gb_status gb_logprob_gather_backward(gb_context* context, const void* logits, co
             check.pointer("dlogprob", dlogprob, rows > 0);
             check.pointer("dlogits", dlogits, rows > 0);
         },
-        &CpuOps::logprob_gather_backward, logits, targets, lse, entropy, dlogprob, dentropy, dlogits, rows, vocabulary,
-        logits_stride, temperature, dtype);
+        [](const auto& ops) { return ops.logprob_gather_backward; }, logits, targets, lse, entropy, dlogprob, dentropy,
+        dlogits, rows, vocabulary, logits_stride, temperature, dtype);
 }

@@ -29,6 +29,6 @@ gb_status gb_matmul(gb_context* context, const void* a, const void* b, const voi
             check.dtype("b_dtype", b_dtype, {GB_FLOAT32});
             check.dtype("c_dtype", c_dtype, {GB_FLOAT32});
         },
-        &CpuOps::matmul, a, b, bias, c, m, n, k, lda, ldb, ldc, trans_a, trans_b, accumulate, a_dtype, b_dtype,
-        c_dtype);
+        [](const auto& ops) { return ops.matmul; }, a, b, bias, c, m, n, k, lda, ldb, ldc, trans_a, trans_b, accumulate,
+        a_dtype, b_dtype, c_dtype);
 }

@@ -25,5 +25,6 @@ gb_status gb_matmul_packed(gb_context* context, const void* a, const gb_packed* 
             check.dtype("a_dtype", a_dtype, {GB_FLOAT32});
             check.dtype("c_dtype", c_dtype, {GB_FLOAT32});
         },
-        &CpuOps::matmul_packed, a, packed, bias, c, m, lda, ldc, accumulate, a_dtype, c_dtype);
+        [](const auto& ops) { return ops.matmul_packed; }, a, packed, bias, c, m, lda, ldc, accumulate, a_dtype,
+        c_dtype);
 }

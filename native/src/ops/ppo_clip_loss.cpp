@@ -16,6 +16,6 @@ gb_status gb_ppo_clip_loss(gb_context* context, const float* logprobs, const flo
             check.pointer("old_logprobs", old_logprobs, count > 0);
             check.pointer("advantages", advantages, count > 0);
         },
-        &CpuOps::ppo_clip_loss, logprobs, old_logprobs, advantages, weights, losses, dlogprobs, statistics, count,
-        clip_low, clip_high, dual_clip);
+        [](const auto& ops) { return ops.ppo_clip_loss; }, logprobs, old_logprobs, advantages, weights, losses,
+        dlogprobs, statistics, count, clip_low, clip_high, dual_clip);
 }

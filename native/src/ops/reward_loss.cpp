@@ -13,6 +13,6 @@ gb_status gb_reward_loss(gb_context* context, const float* chosen, const float* 
             check.pointer("chosen", chosen, pairs > 0);
             check.pointer("rejected", rejected, pairs > 0);
         },
-        &CpuOps::reward_loss, chosen, rejected, margins, weights, losses, dchosen, drejected, statistics, pairs,
-        center);
+        [](const auto& ops) { return ops.reward_loss; }, chosen, rejected, margins, weights, losses, dchosen, drejected,
+        statistics, pairs, center);
 }

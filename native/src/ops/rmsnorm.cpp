@@ -18,7 +18,8 @@ gb_status gb_rmsnorm(gb_context* context, const void* x, const void* weight, voi
             check.pointer("weight", weight, rows > 0);
             check.pointer("y", y, rows > 0);
         },
-        &CpuOps::rmsnorm, x, weight, y, rstd, rows, width, epsilon, x_dtype, weight_dtype, y_dtype);
+        [](const auto& ops) { return ops.rmsnorm; }, x, weight, y, rstd, rows, width, epsilon, x_dtype, weight_dtype,
+        y_dtype);
 }
 
 gb_status gb_rmsnorm_backward(gb_context* context, const void* dy, const void* x, const void* weight, const float* rstd,
@@ -40,6 +41,6 @@ gb_status gb_rmsnorm_backward(gb_context* context, const void* dy, const void* x
             check.pointer("rstd", rstd, rows > 0);
             check.pointer("dx", dx, rows > 0);
         },
-        &CpuOps::rmsnorm_backward, dy, x, weight, rstd, dx, dweight, rows, width, accumulate, x_dtype, weight_dtype,
-        y_dtype);
+        [](const auto& ops) { return ops.rmsnorm_backward; }, dy, x, weight, rstd, dx, dweight, rows, width, accumulate,
+        x_dtype, weight_dtype, y_dtype);
 }

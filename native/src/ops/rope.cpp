@@ -31,8 +31,8 @@ gb_status gb_rope(gb_context* context, const void* x, const int32_t* positions, 
             check.pointer("positions", positions, rows > 0);
             check.pointer("table", table, needed && rotary_dim > 0);
         },
-        &CpuOps::rope, x, positions, table, y, rows, heads, head_dim, rotary_dim, table_positions, x_stride, y_stride,
-        interleaved, dtype);
+        [](const auto& ops) { return ops.rope; }, x, positions, table, y, rows, heads, head_dim, rotary_dim,
+        table_positions, x_stride, y_stride, interleaved, dtype);
 }
 
 gb_status gb_rope_backward(gb_context* context, const void* dy, const int32_t* positions, const float* table, void* dx,
@@ -64,6 +64,6 @@ gb_status gb_rope_backward(gb_context* context, const void* dy, const int32_t* p
             check.pointer("positions", positions, rows > 0);
             check.pointer("table", table, needed && rotary_dim > 0);
         },
-        &CpuOps::rope_backward, dy, positions, table, dx, rows, heads, head_dim, rotary_dim, table_positions, dy_stride,
-        dx_stride, interleaved, dtype);
+        [](const auto& ops) { return ops.rope_backward; }, dy, positions, table, dx, rows, heads, head_dim, rotary_dim,
+        table_positions, dy_stride, dx_stride, interleaved, dtype);
 }

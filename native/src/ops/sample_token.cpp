@@ -32,6 +32,6 @@ gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t
             check.pointer("tokens", tokens, rows > 0);
             check.pointer("logprob", logprob, rows > 0);
         },
-        &CpuOps::sample_token, logits, samples, positions, state, tokens, logprob, truncated_logprob, rows, vocabulary,
-        logits_stride, sampling, dtype);
+        [](const auto& ops) { return ops.sample_token; }, logits, samples, positions, state, tokens, logprob,
+        truncated_logprob, rows, vocabulary, logits_stride, sampling, dtype);
 }

@@ -9,5 +9,5 @@ gb_status gb_scale(gb_context* context, float* x, int64_t count, float factor) {
             check.size("count", count);
             check.pointer("x", x, count > 0);
         },
-        &CpuOps::scale, x, count, factor);
+        [](const auto& ops) { return ops.scale; }, x, count, factor);
 }

@@ -19,5 +19,6 @@ gb_status gb_scatter_rows(gb_context* context, const void* x, const int32_t* ind
             check.pointer("y", y, rows > 0 && width > 0);
             check.pointer("indices", indices, rows > 0);
         },
-        &CpuOps::scatter_rows, x, indices, y, rows, width, y_rows, x_stride, x_dtype, y_dtype);
+        [](const auto& ops) { return ops.scatter_rows; }, x, indices, y, rows, width, y_rows, x_stride, x_dtype,
+        y_dtype);
 }

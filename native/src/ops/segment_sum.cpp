@@ -15,7 +15,7 @@ gb_status gb_segment_sum(gb_context* context, const float* x, const int32_t* sta
             check.pointer("starts", starts);
             check.pointer("y", y, segments > 0);
         },
-        &CpuOps::segment_sum, x, starts, y, count, segments);
+        [](const auto& ops) { return ops.segment_sum; }, x, starts, y, count, segments);
 }
 
 gb_status gb_segment_sum_backward(gb_context* context, const float* dy, const int32_t* starts, float* dx, int64_t count,
@@ -31,5 +31,5 @@ gb_status gb_segment_sum_backward(gb_context* context, const float* dy, const in
             check.pointer("starts", starts);
             check.pointer("dx", dx, count > 0);
         },
-        &CpuOps::segment_sum_backward, dy, starts, dx, count, segments);
+        [](const auto& ops) { return ops.segment_sum_backward; }, dy, starts, dx, count, segments);
 }

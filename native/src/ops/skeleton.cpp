@@ -10,7 +10,7 @@ gb_status gb_skeleton(gb_context* context, const float* x, float* y, int64_t cou
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
-        &CpuOps::skeleton, x, y, count, factor);
+        [](const auto& ops) { return ops.skeleton; }, x, y, count, factor);
 }
 
 gb_status gb_skeleton_backward(gb_context* context, const float* dy, float* dx, int64_t count, float factor) {
@@ -21,5 +21,5 @@ gb_status gb_skeleton_backward(gb_context* context, const float* dy, float* dx, 
             check.pointer("dy", dy, count > 0);
             check.pointer("dx", dx, count > 0);
         },
-        &CpuOps::skeleton_backward, dy, dx, count, factor);
+        [](const auto& ops) { return ops.skeleton_backward; }, dy, dx, count, factor);
 }

@@ -17,5 +17,5 @@ gb_status gb_sum_rows(gb_context* context, const void* x, float* y, int64_t rows
             check.pointer("y", y, width > 0);
             check.dtype("dtype", dtype, {GB_FLOAT32});
         },
-        &CpuOps::sum_rows, x, y, rows, width, x_stride, accumulate, dtype);
+        [](const auto& ops) { return ops.sum_rows; }, x, y, rows, width, x_stride, accumulate, dtype);
 }

@@ -13,7 +13,7 @@ gb_status gb_swiglu(gb_context* context, const void* x, void* y, int64_t rows, i
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("y", y, rows > 0 && width > 0);
         },
-        &CpuOps::swiglu, x, y, rows, width, dtype);
+        [](const auto& ops) { return ops.swiglu; }, x, y, rows, width, dtype);
 }
 
 gb_status gb_swiglu_backward(gb_context* context, const void* dy, const void* x, void* dx, int64_t rows, int64_t width,
@@ -29,5 +29,5 @@ gb_status gb_swiglu_backward(gb_context* context, const void* dy, const void* x,
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("dx", dx, rows > 0 && width > 0);
         },
-        &CpuOps::swiglu_backward, dy, x, dx, rows, width, dtype);
+        [](const auto& ops) { return ops.swiglu_backward; }, dy, x, dx, rows, width, dtype);
 }

@@ -11,7 +11,7 @@ gb_status gb_tanh(gb_context* context, const void* x, void* y, int64_t count, gb
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
-        &CpuOps::tanh, x, y, count, dtype);
+        [](const auto& ops) { return ops.tanh; }, x, y, count, dtype);
 }
 
 gb_status gb_tanh_backward(gb_context* context, const void* dy, const void* y, void* dx, int64_t count,
@@ -25,5 +25,5 @@ gb_status gb_tanh_backward(gb_context* context, const void* dy, const void* y, v
             check.pointer("y", y, count > 0);
             check.pointer("dx", dx, count > 0);
         },
-        &CpuOps::tanh_backward, dy, y, dx, count, dtype);
+        [](const auto& ops) { return ops.tanh_backward; }, dy, y, dx, count, dtype);
 }

@@ -14,5 +14,6 @@ gb_status gb_value_clip_loss(gb_context* context, const float* values, const flo
             check.pointer("old_values", old_values, count > 0 && clip_range > 0);
             check.pointer("returns", returns, count > 0);
         },
-        &CpuOps::value_clip_loss, values, old_values, returns, weights, losses, dvalues, statistics, count, clip_range);
+        [](const auto& ops) { return ops.value_clip_loss; }, values, old_values, returns, weights, losses, dvalues,
+        statistics, count, clip_range);
 }

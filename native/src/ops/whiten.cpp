@@ -14,5 +14,5 @@ gb_status gb_whiten(gb_context* context, const float* x, const uint8_t* mask, fl
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
-        &CpuOps::whiten, x, mask, y, moments, count, epsilon, ddof, keep_mean);
+        [](const auto& ops) { return ops.whiten; }, x, mask, y, moments, count, epsilon, ddof, keep_mean);
 }
