@@ -8,7 +8,7 @@ namespace Gimbal.Tests;
 /// <summary>Policy-gradient training against the curves and weights of another project, on a rollout given.</summary>
 public sealed class EndToEndPolicyTests : IDisposable
 {
-    private readonly Device device = Device.Open("cpu");
+    private readonly Device device = TestDevice.Open();
     private readonly MetricRow metrics = new();
 
     public void Dispose() => device.Dispose();

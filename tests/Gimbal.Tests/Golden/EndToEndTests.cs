@@ -8,7 +8,7 @@ namespace Gimbal.Tests;
 /// <summary>Whole training runs against the curves and weights of other projects: the model, supervised and pairwise training.</summary>
 public sealed class EndToEndTests : IDisposable
 {
-    private readonly Device device = Device.Open("cpu");
+    private readonly Device device = TestDevice.Open();
     private readonly MetricRow metrics = new();
 
     public void Dispose() => device.Dispose();

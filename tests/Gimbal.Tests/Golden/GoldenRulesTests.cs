@@ -8,7 +8,7 @@ namespace Gimbal.Tests.Golden;
 public sealed class GoldenRulesTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
-    private readonly Device device = Device.Open("cpu");
+    private readonly Device device = TestDevice.Open();
 
     public void Dispose()
     {

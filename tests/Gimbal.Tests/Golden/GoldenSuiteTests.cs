@@ -13,7 +13,7 @@ public sealed class GoldenSuiteTests
     public void EveryCaseOfTheOperationAgrees(string operation)
     {
         string folder = SharedFolder.Require(Path.Combine("golden", operation));
-        using Device device = Device.Open("cpu");
+        using Device device = TestDevice.Open();
         CaseResult[] results = [.. GoldenSuite.Run(folder, device)];
         string[] failed = [.. results.Where(result => result.Outcome == Outcome.Failed).Select(result => $"{result.Name}: {result.Message}")];
         Assert.True(failed.Length == 0, string.Join('\n', failed));

@@ -26,6 +26,7 @@ internal static class InstructionSets
     public static void AssertSameBits(Func<float[]> compute, [CallerFilePath] string testFile = "",
         [CallerMemberName] string test = "")
     {
+        Assert.SkipUnless(TestDevice.IsCpu, "instruction sets are the CPU's");
         Assert.True(test == "InstructionSetsAgree", "the test must be named InstructionSetsAgree");
         string name = Path.GetFileNameWithoutExtension(testFile) + ".bits";
         float[] here = compute();

@@ -4,9 +4,9 @@ namespace Gimbal.Tests;
 
 /// <summary>
 /// Tests of an op that hold for every op: the bits of its outputs depend on neither threads, nor alignment, nor the
-/// instruction set, and repeat.
+/// instruction set, nor the device, and repeat.
 /// </summary>
-public abstract class InvariantOpTests(int threads) : OpTests("cpu", threads)
+public abstract class InvariantOpTests(int threads) : OpTests(threads)
 {
     private bool unaligned;
 
@@ -36,6 +36,30 @@ public abstract class InvariantOpTests(int threads) : OpTests("cpu", threads)
         float[] aligned = Compute();
         unaligned = true;
         AssertSameBits(aligned, Compute());
+    }
+
+    /// <summary>The CUDA kernel, on a GPU or under the emulated driver, writes what the CPU writes.</summary>
+    [Fact]
+    public void DevicesAgree()
+    {
+        float[] cuda = TestDevice.OnCuda(ComputeAnew), cpu = TestDevice.OnCpu(ComputeAnew);
+        Assert.Equal(cpu.Length, cuda.Length);
+        for (int i = 0; i < cpu.Length; i++)
+        {
+            // A GPU has one NaN, the CPU keeps payloads.
+            bool same = cpu[i].Equals(cuda[i]) && (cpu[i] != 0 || float.IsNegative(cpu[i]) == float.IsNegative(cuda[i]));
+            Assert.True(same || Math.Abs(cpu[i] - cuda[i]) <= DeviceTolerance * Math.Abs(cpu[i]),
+                $"element {i}: the CPU gives {cpu[i]:R}, the CUDA device {cuda[i]:R}");
+        }
+    }
+
+    /// <summary>Largest relative difference between the devices: 0, the same bits, unless an op's kernel says why not.</summary>
+    protected virtual float DeviceTolerance => 0;
+
+    private float[] ComputeAnew()
+    {
+        using InvariantOpTests other = WithThreads(1);
+        return other.Compute();
     }
 
     [Fact]

@@ -10,9 +10,9 @@ public abstract class OpTests : IDisposable
 
     private readonly Arena arena;
 
-    protected OpTests(string device = "cpu", int threads = 1)
+    protected OpTests(int threads = 1)
     {
-        Device = Device.Open(device, new DeviceOptions { Threads = threads });
+        Device = TestDevice.Open(threads);
         arena = new Arena(Device, 64L << 20);
     }
 

@@ -55,7 +55,7 @@ public sealed class SumRowsTests : OpTests
         Ops.SumRows(wide.Columns(4, Width), y);
         foreach (int threads in (int[])[2, 3, 5])
         {
-            using Device device = Device.Open("cpu", new DeviceOptions { Threads = threads });
+            using Device device = TestDevice.Open(threads);
             using Arena arena = new(device, 4 << 20);
             Tensor x = arena.Allocate(DType.Float32, [Rows, Width + 9]), other = arena.Allocate(DType.Float32, [Width]);
             x.CopyFrom<float>(wide.ToArray<float>());

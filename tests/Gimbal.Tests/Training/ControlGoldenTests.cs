@@ -11,7 +11,7 @@ public sealed class ControlGoldenTests : IDisposable
     private const int Steps = 16, Environments = 3, Observations = 5, Actions = 2;
     private const double Relative = 2e-3, Absolute = 2e-4;
 
-    private readonly Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+    private readonly Device device = TestDevice.Open();
 
     public void Dispose() => device.Dispose();
 

@@ -7,7 +7,7 @@ namespace Gimbal.Tests.Training;
 
 public sealed class ControlPolicyTests : IDisposable
 {
-    private readonly Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+    private readonly Device device = TestDevice.Open();
 
     public void Dispose() => device.Dispose();
 

@@ -105,7 +105,7 @@ public sealed class ControlTrainerTests
         Assert.Equal(expected, actual);
         Assert.Equal(weights.Select(BitConverter.SingleToUInt32Bits), resumed.Select(BitConverter.SingleToUInt32Bits));
 
-        using Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+        using Device device = TestDevice.Open();
         using ControlPolicy saved = ControlPolicy.Load(Path.Combine(kept.Output, "model"), device);
         Assert.Equal(resumed, saved.Store.Weights.ToArray<float>());
     }
@@ -133,7 +133,7 @@ public sealed class ControlTrainerTests
     [Fact]
     public void AdvantagesThatAreAllEqualChangeNothing()
     {
-        using Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+        using Device device = TestDevice.Open();
         using ControlPolicy policy = new(device, new ControlPolicyConfig { ObservationSize = 2, Choices = 2 }, seed: 1);
         ControlRollout rollout = new(1, 8, 2, 1);
         Array.Fill(rollout.Advantages, 3.7f);
@@ -148,7 +148,7 @@ public sealed class ControlTrainerTests
     [Fact]
     public void APolicyOfAnotherShapeIsRefused()
     {
-        using Device device = Device.Open("cpu", new DeviceOptions { Threads = 1 });
+        using Device device = TestDevice.Open();
         using ControlPolicy policy = new(device, new ControlPolicyConfig { ObservationSize = 4, Choices = 2 });
         Assert.Throws<GimbalException>(() => policy.Evaluate(() => new Pendulum(), 1, 0));
         Assert.Throws<GimbalException>(() => new ControlTrainer(_ => new Pendulum(), new ControlOptions(), policy: policy));

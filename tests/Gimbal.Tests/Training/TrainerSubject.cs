@@ -9,7 +9,7 @@ internal sealed class TrainerSubject : IDisposable
 {
     private readonly List<IDisposable> models = [];
 
-    public TrainerSubject(int threads = 1) => Device = Device.Open("cpu", new DeviceOptions { Threads = threads });
+    public TrainerSubject(int threads = 1) => Device = TestDevice.Open(threads);
 
     public Device Device { get; }
 
