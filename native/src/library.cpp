@@ -92,4 +92,9 @@ void Arguments::dtype(const char* name, gb_dtype value, std::initializer_list<gb
     throw Error(GB_UNSUPPORTED, std::string(name) + ": wanted " + wanted + ", got " + dtype_name(value));
 }
 
+void Arguments::storage(const char* name, gb_dtype value) const {
+    if (device_ == GB_DEVICE_CPU) return dtype(name, value, {GB_FLOAT32});
+    dtype(name, value, {GB_FLOAT32, GB_BFLOAT16});
+}
+
 } // namespace gimbal

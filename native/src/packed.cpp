@@ -25,7 +25,7 @@ void check_sizes(const Arguments& check, int64_t n, int64_t k, gb_dtype dtype) {
     check.size("n", n);
     check.size("k", k);
     check.product("n * k", {panel_count(n) * kPanelColumns, k, 4});
-    check.dtype("dtype", dtype, {GB_FLOAT32});
+    check.storage("dtype", dtype);
 }
 
 } // namespace
@@ -37,7 +37,7 @@ gb_packed::~gb_packed() {
 int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
     int64_t bytes = 0;
     guard("gb_packed_bytes", [&] {
-        check_sizes(Arguments{}, n, k, dtype);
+        check_sizes(Arguments(GB_DEVICE_META), n, k, dtype);
         bytes = panel_count(n) * kPanelColumns * k * static_cast<int64_t>(sizeof(float));
     });
     return bytes;
@@ -46,7 +46,7 @@ int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
 gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype dtype, gb_packed** packed) {
     return guard("gb_packed_create", [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
-        const Arguments check;
+        const Arguments check(context->kind());
         check.pointer("packed", packed);
         check_sizes(check, n, k, dtype);
         auto created = std::make_unique<gb_packed>();
@@ -67,9 +67,9 @@ gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b
                            gb_dtype b_dtype, uint64_t version) {
     return guard("gb_packed_update", [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
-        const Arguments check;
+        const Arguments check(context->kind());
         check.pointer("packed", packed);
-        check.dtype("b_dtype", b_dtype, {GB_FLOAT32});
+        check.storage("b_dtype", b_dtype);
         check.flag("trans_b", trans_b);
         const int64_t n = packed->n, k = packed->k;
         check.pointer("b", b, n > 0 && k > 0);

@@ -89,8 +89,13 @@ public class AttentionBackwardTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(
-        () => [.. Gradients(new Case(70, 4, 2, 21, seed: 4)).SelectMany(gradient => gradient)]);
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new AttentionBackwardTests(), tests => tests.Compute());
+
+    private float[] Compute() =>
+        [.. Gradients(new Case(70, 4, 2, 21, seed: 4)).SelectMany(gradient => gradient)];
 
     private float[][] Gradients(Case one, int[]? starts = null)
     {

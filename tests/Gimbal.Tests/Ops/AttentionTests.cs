@@ -178,12 +178,17 @@ public class AttentionTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new AttentionTests(), tests => tests.Compute());
+
+    private float[] Compute()
     {
         Sequence one = new(270, 3, 1, 21, seed: 12), small = new(40, 2, 2, 16, seed: 13);
         (float[] y, float[] lse) = Forward(one);
         return [.. y, .. lse, .. Forward(small).Y, .. Forward(one, first: 269, count: 1).Y];
-    });
+    }
 
     [Fact]
     public void NamesTheIndexThatIsWrong()

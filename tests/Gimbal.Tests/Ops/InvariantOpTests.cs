@@ -38,29 +38,11 @@ public abstract class InvariantOpTests(int threads) : OpTests(threads)
         AssertSameBits(aligned, Compute());
     }
 
-    /// <summary>The CUDA kernel, on a GPU or under the emulated driver, writes what the CPU writes.</summary>
     [Fact]
-    public void DevicesAgree()
-    {
-        float[] cuda = TestDevice.OnCuda(ComputeAnew), cpu = TestDevice.OnCpu(ComputeAnew);
-        Assert.Equal(cpu.Length, cuda.Length);
-        for (int i = 0; i < cpu.Length; i++)
-        {
-            // A GPU has one NaN, the CPU keeps payloads.
-            bool same = cpu[i].Equals(cuda[i]) && (cpu[i] != 0 || float.IsNegative(cpu[i]) == float.IsNegative(cuda[i]));
-            Assert.True(same || Math.Abs(cpu[i] - cuda[i]) <= DeviceTolerance * Math.Abs(cpu[i]),
-                $"element {i}: the CPU gives {cpu[i]:R}, the CUDA device {cuda[i]:R}");
-        }
-    }
+    public void DevicesAgree() => AssertDevicesAgree(() => WithThreads(1), tests => tests.Compute(), DeviceTolerance);
 
     /// <summary>Largest relative difference between the devices: 0, the same bits, unless an op's kernel says why not.</summary>
     protected virtual float DeviceTolerance => 0;
-
-    private float[] ComputeAnew()
-    {
-        using InvariantOpTests other = WithThreads(1);
-        return other.Compute();
-    }
 
     [Fact]
     public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute, GetType().Name);

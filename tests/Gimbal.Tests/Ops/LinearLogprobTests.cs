@@ -88,12 +88,17 @@ public class LinearLogprobTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new LinearLogprobTests(), tests => tests.Compute());
+
+    private float[] Compute()
     {
         Case one = new(35, 21, 530);
         (float[] dhidden, float[] dhead) = Backward(one, 0.9f);
         return [.. Forward(one, 0.9f), .. dhidden, .. dhead];
-    });
+    }
 
     [Fact]
     public void NamesTheWorkspaceItNeeds()

@@ -85,7 +85,12 @@ public sealed class MatmulPackedTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new MatmulPackedTests(), tests => tests.Compute());
+
+    private float[] Compute()
     {
         using PackedMatrix packed = new(Device, n: 100, k: 530);
         packed.Update(From(Normal(530 * 100, seed: 9), [530, 100]), transposed: false, version: 1);
@@ -95,5 +100,5 @@ public sealed class MatmulPackedTests : OpTests
         Ops.MatmulPacked(a.RowRange(13, 1), packed, default, one);
         AssertSameBits(many.ToArray<float>().AsSpan(1300), one.ToArray<float>());
         return many.ToArray<float>();
-    });
+    }
 }

@@ -183,12 +183,17 @@ public class MatmulTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new MatmulTests(), tests => tests.Compute());
+
+    private float[] Compute() =>
     [
         .. Product(Normal(13 * 1030, seed: 23), Normal(1030 * 37, seed: 24), Normal(37, seed: 25), 13, 37, 1030),
         .. Product(Normal(1 * 70, seed: 26), Normal(70 * 133, seed: 27), null, 1, 133, 70, transB: true),
         .. Product(Normal(29 * 50, seed: 28), Normal(50 * 33, seed: 29), null, 29, 33, 50, transA: true),
-    ]);
+    ];
 
     [Fact]
     public void NamesWhatDoesNotFit()

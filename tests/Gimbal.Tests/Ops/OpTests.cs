@@ -91,4 +91,25 @@ public abstract class OpTests : IDisposable
                 $"element {i}: wanted {expected[i]:R}, got {actual[i]:R}");
         }
     }
+
+    /// <summary>The CUDA kernels, on a GPU or under the emulated driver, write what the CPU writes.</summary>
+    protected static void AssertDevicesAgree<TTests>(Func<TTests> open, Func<TTests, float[]> compute, float tolerance = 0)
+        where TTests : OpTests
+    {
+        float[] Run()
+        {
+            using TTests tests = open();
+            return compute(tests);
+        }
+
+        float[] cuda = TestDevice.OnCuda(Run), cpu = TestDevice.OnCpu(Run);
+        Assert.Equal(cpu.Length, cuda.Length);
+        for (int i = 0; i < cpu.Length; i++)
+        {
+            // A GPU has one NaN, the CPU keeps payloads.
+            bool same = cpu[i].Equals(cuda[i]) && (cpu[i] != 0 || float.IsNegative(cpu[i]) == float.IsNegative(cuda[i]));
+            Assert.True(same || Math.Abs(cpu[i] - cuda[i]) <= tolerance * Math.Abs(cpu[i]),
+                $"element {i}: the CPU gives {cpu[i]:R}, the CUDA device {cuda[i]:R}");
+        }
+    }
 }

@@ -41,10 +41,15 @@ public sealed class SkeletonTests : OpTests
         Assert.Contains("y: wanted a dense Float32 (3), got Float32 (4)", error.Message, StringComparison.Ordinal);
     }
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new SkeletonTests(), tests => tests.Compute());
+
+    private float[] Compute()
     {
         Tensor y = Empty([33]);
         Ops.Skeleton(From(Normal(33, seed: 4)), y, 1.7f);
         return y.ToArray<float>();
-    });
+    }
 }

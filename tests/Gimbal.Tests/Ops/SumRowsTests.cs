@@ -65,10 +65,15 @@ public sealed class SumRowsTests : OpTests
     }
 
     [Fact]
-    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(Compute);
+
+    [Fact]
+    public void DevicesAgree() => AssertDevicesAgree(() => new SumRowsTests(), tests => tests.Compute());
+
+    private float[] Compute()
     {
         Tensor y = Empty([133]);
         Ops.SumRows(From(Normal(50 * 133, seed: 5), [50, 133]), y);
         return y.ToArray<float>();
-    });
+    }
 }
