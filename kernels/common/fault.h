@@ -25,7 +25,9 @@ struct FaultSite {
 
 } // namespace gimbal
 
-#if defined(GB_DEVICE)
+#if defined(__CUDA__) || defined(__CUDACC__) || defined(GB_SIMT_HOST)
+#include "simt/simt.h"
+
 namespace gimbal::device {
 
 GB_DEVICE void raise(const FaultSite& site, int64_t row, int64_t value, int64_t limit) {

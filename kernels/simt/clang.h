@@ -18,10 +18,11 @@
 // clang-format off
 struct uint3 { unsigned x, y, z; };
 struct dim3 { unsigned x, y, z; };
-struct __align__(8) float2 { float x, y; };
-struct __align__(16) float4 { float x, y, z, w; };
-struct __align__(8) uint2 { unsigned x, y; };
-struct __align__(16) uint4 { unsigned x, y, z, w; };
+// Vectors of the compiler, not structs: it would take a struct's load apart and merge the halves with other loads.
+typedef float float2 __attribute__((ext_vector_type(2)));
+typedef float float4 __attribute__((ext_vector_type(4)));
+typedef unsigned uint2 __attribute__((ext_vector_type(2)));
+typedef unsigned uint4 __attribute__((ext_vector_type(4)));
 struct bf16 { uint16_t bits; };
 // clang-format on
 
