@@ -91,15 +91,7 @@ public static unsafe partial class Ops
         Shape rows = new(hidden.Rows);
         Tensor logprob = arena.Allocate(DType.Float32, rows, "linear_logprob");
         Tensor entropy = arena.Allocate(DType.Float32, rows, "linear_logprob");
-        for (long start = 0; start < hidden.Rows; start += HeadChunkRows)
-        {
-            using ArenaScope scope = arena.Enter();
-            long count = Math.Min(HeadChunkRows, hidden.Rows - start);
-            Tensor logits = arena.Allocate(DType.Float32, [count, head.Shape.Rows]);
-            MatmulPacked(hidden.RowRange(start, count), head.Packed(), default, logits);
-            LogprobGather(logits, targets.RowRange(start, count), logprob.RowRange(start, count), entropy.RowRange(start, count), default, temperature);
-        }
-
+        LinearLogprob(hidden, head.Value, head.Packed(), targets, logprob, entropy, default, temperature);
         return (logprob, entropy);
     }
 

@@ -71,6 +71,8 @@ public sealed class MemoryPlan
             int rows = batch.LossRows;
             int[] chunks = [.. Enumerable.Range(0, (rows + chunk - 1) / chunk).Select(i => i * chunk), rows];
             Ops.LinearLogprob(tape, hidden, twin.Head, batch.Targets, 1, static (in HeadRows _) => HeadGradient.LogprobAndEntropy, chunks);
+            // What a reference or an old policy needs beside it, and the engine's scratch memory.
+            Ops.LinearLogprob(tape.Arena, hidden, twin.Head, batch.Targets, 1);
         });
     }
 
@@ -116,7 +118,7 @@ public sealed class MemoryPlan
         tape.Backward();
         // What a trainer keeps beside the pass: a few numbers for every token, and what alignment adds.
         const long PerToken = 64, PerRun = 1 << 16;
-        return arena.PeakBytes + (long)sequences * tokens.Length * PerToken + PerRun;
+        return arena.PeakBytes + meta.WorkspaceBytes + (long)sequences * tokens.Length * PerToken + PerRun;
     }
 
     private static string Text(long bytes) => bytes >= 1L << 30

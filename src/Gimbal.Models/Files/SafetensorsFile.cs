@@ -9,11 +9,11 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     // The limit of the reference implementation: a larger header is an attack or not a safetensors file.
     private const long HeaderLimit = 100_000_000;
 
-    private readonly MemoryMappedFile _map;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly byte* _base;
-    private readonly long _dataOffset;
-    private bool _disposed;
+    private readonly MemoryMappedFile map;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly byte* bytes;
+    private readonly long dataOffset;
+    private bool disposed;
 
     public SafetensorsFile(string path)
     {
@@ -29,9 +29,9 @@ internal sealed unsafe class SafetensorsFile : IDisposable
             }
 
             byte[] header = ReadHeader(stream, length);
-            _dataOffset = 8 + header.Length;
-            Header = SafetensorsHeader.Parse(this, header, length - _dataOffset);
-            _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+            dataOffset = 8 + header.Length;
+            Header = SafetensorsHeader.Parse(this, header, length - dataOffset);
+            map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
                 leaveOpen: false);
         }
         catch
@@ -40,10 +40,10 @@ internal sealed unsafe class SafetensorsFile : IDisposable
             throw;
         }
 
-        _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* pointer = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
-        _base = pointer + _view.PointerOffset;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+        bytes = pointer + view.PointerOffset;
     }
 
     public string Path { get; }
@@ -53,8 +53,8 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>First byte of a tensor's data.</summary>
     public byte* DataOf(SafetensorsEntry entry)
     {
-        ObjectDisposedException.ThrowIf(_disposed, typeof(SafetensorsReader));
-        return _base + _dataOffset + entry.Begin;
+        ObjectDisposedException.ThrowIf(disposed, typeof(SafetensorsReader));
+        return bytes + dataOffset + entry.Begin;
     }
 
     public InvalidFileException Fault(string message, string? tensor = null, Exception? cause = null) =>
@@ -62,12 +62,12 @@ internal sealed unsafe class SafetensorsFile : IDisposable
 
     public void Dispose()
     {
-        if (!_disposed)
+        if (!disposed)
         {
-            _disposed = true;
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
-            _map.Dispose();
+            disposed = true;
+            view.SafeMemoryMappedViewHandle.ReleasePointer();
+            view.Dispose();
+            map.Dispose();
         }
     }
 

@@ -15,14 +15,14 @@ public sealed class SafetensorsReader : IDisposable
     /// <summary>Name of the index of a sharded model.</summary>
     public const string IndexFileName = "model.safetensors.index.json";
 
-    private readonly List<SafetensorsFile> _files;
-    private readonly Dictionary<string, SafetensorsEntry> _byName;
+    private readonly List<SafetensorsFile> files;
+    private readonly Dictionary<string, SafetensorsEntry> byName;
 
     private SafetensorsReader(string path, List<SafetensorsFile> files, List<SafetensorsEntry> entries,
         IReadOnlyDictionary<string, string> metadata)
     {
-        (Path, _files, Entries, Metadata) = (path, files, entries, metadata);
-        _byName = entries.ToDictionary(entry => entry.Name);
+        (Path, this.files, Entries, Metadata) = (path, files, entries, metadata);
+        byName = entries.ToDictionary(entry => entry.Name);
     }
 
     /// <summary>The file that was opened: a safetensors file or an index.</summary>
@@ -62,7 +62,7 @@ public sealed class SafetensorsReader : IDisposable
     }
 
     /// <summary>The entry of a tensor, or null if the file has none of that name.</summary>
-    public SafetensorsEntry? Find(string name) => _byName.GetValueOrDefault(name);
+    public SafetensorsEntry? Find(string name) => byName.GetValueOrDefault(name);
 
     /// <summary>The entry of a tensor that must be there.</summary>
     /// <exception cref="InvalidFileException">There is none of that name.</exception>
@@ -141,7 +141,7 @@ public sealed class SafetensorsReader : IDisposable
     /// <summary>Unmaps the files.</summary>
     public void Dispose()
     {
-        foreach (SafetensorsFile file in _files)
+        foreach (SafetensorsFile file in files)
         {
             file.Dispose();
         }

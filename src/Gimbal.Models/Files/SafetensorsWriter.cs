@@ -17,11 +17,11 @@ namespace Gimbal.Models;
 /// </code></example>
 public sealed class SafetensorsWriter : IDisposable
 {
-    private readonly string _path;
-    private readonly string _temporary;
-    private readonly List<(string Name, long Count)> _entries = [];
-    private FileStream? _stream;
-    private int _next;
+    private readonly string path;
+    private readonly string temporary;
+    private readonly List<(string Name, long Count)> entries = [];
+    private FileStream? stream;
+    private int next;
 
     /// <summary>Creates the temporary file and writes the header.</summary>
     /// <param name="path">The file to write; its folder exists.</param>
@@ -34,15 +34,15 @@ public sealed class SafetensorsWriter : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(entries);
         byte[] header = Header(entries, metadata);
-        _path = System.IO.Path.GetFullPath(path);
-        _temporary = $"{_path}.{Guid.NewGuid():N}.tmp";
-        _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        this.path = System.IO.Path.GetFullPath(path);
+        temporary = $"{this.path}.{Guid.NewGuid():N}.tmp";
+        stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
         Span<byte> length = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
         try
         {
-            _stream.Write(length);
-            _stream.Write(header);
+            stream.Write(length);
+            stream.Write(header);
         }
         catch
         {
@@ -58,15 +58,15 @@ public sealed class SafetensorsWriter : IDisposable
     public void Write(string name, ReadOnlySpan<float> data)
     {
         FileStream stream = Stream;
-        if (_next == _entries.Count || _entries[_next].Name != name)
+        if (next == entries.Count || entries[next].Name != name)
         {
-            string expected = _next == _entries.Count ? "no further tensor" : $"'{_entries[_next].Name}'";
-            throw new ArgumentException($"{_path}: got tensor '{name}', but the header announced {expected} here.", nameof(name));
+            string expected = next == entries.Count ? "no further tensor" : $"'{entries[next].Name}'";
+            throw new ArgumentException($"{path}: got tensor '{name}', but the header announced {expected} here.", nameof(name));
         }
 
-        if (_entries[_next].Count != data.Length)
+        if (entries[next].Count != data.Length)
         {
-            throw new ArgumentException($"{_path}: tensor '{name}' was announced with {_entries[_next].Count} elements, got {data.Length}.",
+            throw new ArgumentException($"{path}: tensor '{name}' was announced with {entries[next].Count} elements, got {data.Length}.",
                 nameof(data));
         }
 
@@ -77,7 +77,7 @@ public sealed class SafetensorsWriter : IDisposable
             stream.Write(MemoryMarshal.AsBytes(data.Slice(start, Math.Min(Part, data.Length - start))));
         }
 
-        _next++;
+        next++;
     }
 
     /// <summary>Flushes the temporary file to the disk and gives it its name.</summary>
@@ -85,37 +85,37 @@ public sealed class SafetensorsWriter : IDisposable
     public void Commit()
     {
         FileStream stream = Stream;
-        if (_next != _entries.Count)
+        if (next != entries.Count)
         {
             throw new InvalidOperationException(
-                $"{_path}: tensor '{_entries[_next].Name}' was announced but not written ({_next} of {_entries.Count} were).");
+                $"{path}: tensor '{entries[next].Name}' was announced but not written ({next} of {entries.Count} were).");
         }
 
         // A failure from here on leaves the temporary file to Dispose.
         stream.Flush(flushToDisk: true);
         stream.Dispose();
-        File.Move(_temporary, _path, overwrite: true);
-        _stream = null;
+        File.Move(this.temporary, path, overwrite: true);
+        this.stream = null;
     }
 
     /// <summary>Without a <see cref="Commit"/> before: removes the temporary file and leaves an older file as it was.</summary>
     public void Dispose()
     {
-        if (_stream is { } stream)
+        if (this.stream is { } stream)
         {
-            _stream = null;
+            this.stream = null;
             try
             {
                 stream.Dispose();
             }
             finally
             {
-                File.Delete(_temporary);
+                File.Delete(temporary);
             }
         }
     }
 
-    private FileStream Stream => _stream ?? throw new ObjectDisposedException(nameof(SafetensorsWriter), "committed or disposed");
+    private FileStream Stream => stream ?? throw new ObjectDisposedException(nameof(SafetensorsWriter), "committed or disposed");
 
     private byte[] Header(IEnumerable<(string Name, long[] Shape)> entries, IReadOnlyDictionary<string, string>? metadata)
     {
@@ -176,7 +176,7 @@ public sealed class SafetensorsWriter : IDisposable
             json.WriteNumberValue(offset = checked(offset + count * sizeof(float)));
             json.WriteEndArray();
             json.WriteEndObject();
-            _entries.Add((name, count));
+            this.entries.Add((name, count));
         }
     }
 }

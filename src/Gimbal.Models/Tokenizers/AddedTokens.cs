@@ -19,14 +19,14 @@ internal readonly record struct AddedTokenMatch(AddedToken? Token, int Start, in
 /// <summary>Finds added tokens in a text: the leftmost, and among those that begin there the longest.</summary>
 internal sealed class AddedTokens
 {
-    private readonly Dictionary<char, AddedToken[]> _byFirst;
-    private readonly SearchValues<char> _firsts;
+    private readonly Dictionary<char, AddedToken[]> byFirst;
+    private readonly SearchValues<char> firsts;
 
     public AddedTokens(IEnumerable<AddedToken> tokens)
     {
-        _byFirst = tokens.GroupBy(token => token.Content[0])
+        byFirst = tokens.GroupBy(token => token.Content[0])
             .ToDictionary(group => group.Key, group => group.OrderByDescending(token => token.Content.Length).ToArray());
-        _firsts = SearchValues.Create([.. _byFirst.Keys]);
+        firsts = SearchValues.Create([.. byFirst.Keys]);
     }
 
     /// <summary>The next token at or behind <paramref name="start"/>.</summary>
@@ -34,14 +34,14 @@ internal sealed class AddedTokens
     {
         for (int at = start; at < text.Length; at++)
         {
-            int step = text.AsSpan(at).IndexOfAny(_firsts);
+            int step = text.AsSpan(at).IndexOfAny(firsts);
             if (step < 0)
             {
                 break;
             }
 
             at += step;
-            foreach (AddedToken token in _byFirst[text[at]])
+            foreach (AddedToken token in byFirst[text[at]])
             {
                 if ((parseSpecial || !token.Special) && string.CompareOrdinal(text, at, token.Content, 0, token.Content.Length) == 0 &&
                     (!token.SingleWord || IsWordOfItsOwn(text, at, at + token.Content.Length)))

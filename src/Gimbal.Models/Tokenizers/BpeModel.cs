@@ -10,13 +10,13 @@ internal sealed class BpeModel
     // Above every vocabulary in use; keeps one hostile id from claiming the memory.
     public const int IdLimit = 1 << 24;
 
-    private readonly string _path;
-    private readonly bool _byteLevel, _ignoreMerges, _fuseUnknown;
-    private readonly Dictionary<string, int> _ids = [];
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly int[] _byteIds = new int[256];
-    private readonly int _unknownId = -1;
-    private readonly MergeTable _merges;
+    private readonly string path;
+    private readonly bool byteLevel, ignoreMerges, fuseUnknown;
+    private readonly Dictionary<string, int> ids = [];
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly int[] byteIds = new int[256];
+    private readonly int unknownId = -1;
+    private readonly MergeTable merges;
 
     private BpeModel(TokenizerJson json, bool byteLevel)
     {
@@ -34,36 +34,36 @@ internal sealed class BpeModel
             }
         }
 
-        (_path, _byteLevel) = (json.Path, byteLevel);
-        (_ignoreMerges, _fuseUnknown) = (json.Flag("ignore_merges", false), json.Flag("fuse_unk", false));
-        _lookup = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        (path, this.byteLevel) = (json.Path, byteLevel);
+        (ignoreMerges, fuseUnknown) = (json.Flag("ignore_merges", false), json.Flag("fuse_unk", false));
+        lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
         ReadVocabulary(json);
         bool byteFallback = json.Flag("byte_fallback", false);
         for (int value = 0; value < 256; value++)
         {
             string token = byteLevel ? ByteAlphabet.CharacterOf((byte)value).ToString() : $"<0x{value:X2}>";
-            _byteIds[value] = byteLevel || byteFallback ? _ids.GetValueOrDefault(token, -1) : -1;
+            byteIds[value] = byteLevel || byteFallback ? ids.GetValueOrDefault(token, -1) : -1;
         }
 
         if (json.Text("unk_token") is { } unknown)
         {
-            _unknownId = _ids.TryGetValue(unknown, out int id) ? id
+            unknownId = ids.TryGetValue(unknown, out int id) ? id
                 : throw json.Fault($"names the unk_token '{unknown}', which the vocabulary lacks.");
         }
 
-        _merges = ReadMerges(json);
+        merges = ReadMerges(json);
     }
 
     /// <summary>One more than the largest id.</summary>
     public int Size { get; private set; }
 
     /// <summary>Token and id, in the order of the file.</summary>
-    public IEnumerable<KeyValuePair<string, int>> Vocabulary => _ids;
+    public IEnumerable<KeyValuePair<string, int>> Vocabulary => ids;
 
     public static BpeModel Parse(TokenizerJson json, bool byteLevel) => new(json, byteLevel);
 
     /// <summary>Id of a token, or null if the vocabulary lacks it.</summary>
-    public int? Find(string token) => _ids.TryGetValue(token, out int id) ? id : null;
+    public int? Find(string token) => ids.TryGetValue(token, out int id) ? id : null;
 
     /// <summary>Appends the ids of one word.</summary>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
@@ -74,12 +74,12 @@ internal sealed class BpeModel
         try
         {
             int count;
-            if (_byteLevel)
+            if (byteLevel)
             {
                 ReadOnlySpan<byte> bytes = utf8.AsSpan(0, Encoding.UTF8.GetBytes(word, utf8));
-                count = _ignoreMerges && FindWhole(bytes, symbols) ? 1 : ByteSymbols(word, bytes, symbols);
+                count = ignoreMerges && FindWhole(bytes, symbols) ? 1 : ByteSymbols(word, bytes, symbols);
             }
-            else if (_ignoreMerges && _lookup.TryGetValue(word, out int whole))
+            else if (ignoreMerges && lookup.TryGetValue(word, out int whole))
             {
                 (symbols[0], count) = (whole, 1);
             }
@@ -88,7 +88,7 @@ internal sealed class BpeModel
                 count = CharacterSymbols(word, symbols);
             }
 
-            count = _merges.Merge(symbols.AsSpan(0, count));
+            count = merges.Merge(symbols.AsSpan(0, count));
             ids.AddRange(symbols.AsSpan(0, count));
         }
         finally
@@ -111,7 +111,7 @@ internal sealed class BpeModel
             written[i] = ByteAlphabet.CharacterOf(bytes[i]);
         }
 
-        return _lookup.TryGetValue(written[..bytes.Length], out symbols[0]);
+        return lookup.TryGetValue(written[..bytes.Length], out symbols[0]);
     }
 
     private int ByteSymbols(ReadOnlySpan<char> word, ReadOnlySpan<byte> bytes, int[] symbols)
@@ -120,7 +120,7 @@ internal sealed class BpeModel
         bool unknown = false;
         foreach (byte value in bytes)
         {
-            if (_byteIds[value] is >= 0 and int id)
+            if (byteIds[value] is >= 0 and int id)
             {
                 (symbols[count++], unknown) = (id, false);
             }
@@ -143,7 +143,7 @@ internal sealed class BpeModel
             int length = char.IsHighSurrogate(word[at]) ? 2 : 1;
             ReadOnlySpan<char> character = word.Slice(at, length);
             at += length;
-            if (_lookup.TryGetValue(character, out int id))
+            if (lookup.TryGetValue(character, out int id))
             {
                 (symbols[count++], unknown) = (id, false);
             }
@@ -164,7 +164,7 @@ internal sealed class BpeModel
     {
         for (int i = 0; i < bytes.Length; i++)
         {
-            symbols[count + i] = _byteIds[bytes[i]];
+            symbols[count + i] = byteIds[bytes[i]];
             if (symbols[count + i] < 0)
             {
                 return false;
@@ -177,16 +177,16 @@ internal sealed class BpeModel
 
     private void AddUnknown(int[] symbols, ref int count, ref bool unknown, ReadOnlySpan<char> what)
     {
-        if (_unknownId < 0)
+        if (unknownId < 0)
         {
-            throw new GimbalException($"{_path}: the vocabulary has no token for '{what}'" +
+            throw new GimbalException($"{path}: the vocabulary has no token for '{what}'" +
                 (what.Length <= 2 ? $" (U+{char.ConvertToUtf32(what.ToString(), 0):X4})" : "") +
                 ", no bytes to spell it with and no unk_token. Take it out of the data or use another tokenizer.");
         }
 
-        if (!unknown || !_fuseUnknown)
+        if (!unknown || !fuseUnknown)
         {
-            symbols[count++] = _unknownId;
+            symbols[count++] = unknownId;
         }
 
         unknown = true;
@@ -207,7 +207,7 @@ internal sealed class BpeModel
                 throw json.Fault($"has the id {entry.Value.GetRawText()} for the token '{entry.Name}', expected 0 to {IdLimit - 1}.");
             }
 
-            if (!_ids.TryAdd(entry.Name, id) || !used.Add(id))
+            if (!ids.TryAdd(entry.Name, id) || !used.Add(id))
             {
                 throw json.Fault($"holds the token '{entry.Name}' or its id {id} twice in 'vocab'.");
             }
@@ -231,7 +231,7 @@ internal sealed class BpeModel
             table.Add(IdOf(first), IdOf(second), rank, IdOf(first + second));
             rank++;
 
-            int IdOf(string token) => _ids.TryGetValue(token, out int id) ? id
+            int IdOf(string token) => ids.TryGetValue(token, out int id) ? id
                 : throw json.Fault($"needs the token '{token}' for merge {rank} ('{first}' + '{second}'), which the vocabulary lacks.");
         }
 

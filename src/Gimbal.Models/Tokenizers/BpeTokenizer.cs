@@ -8,55 +8,55 @@ namespace Gimbal.Models;
 /// </summary>
 public sealed class BpeTokenizer : Tokenizer
 {
-    private readonly byte[] _json;
-    private readonly byte[]? _config;
-    private readonly Func<string, string> _normalize;
-    private readonly PreTokenizer _preTokenizer;
-    private readonly BpeModel _model;
-    private readonly PostProcessor _postProcessor;
-    private readonly AddedTokens _addedRaw, _addedNormalized;
-    private readonly string?[] _names;
-    private readonly byte[]?[] _bytes;
-    private readonly HashSet<int> _special;
+    private readonly byte[] json;
+    private readonly byte[]? config;
+    private readonly Func<string, string> normalize;
+    private readonly PreTokenizer preTokenizer;
+    private readonly BpeModel model;
+    private readonly PostProcessor postProcessor;
+    private readonly AddedTokens addedRaw, addedNormalized;
+    private readonly string?[] names;
+    private readonly byte[]?[] bytes;
+    private readonly HashSet<int> special;
 
     private BpeTokenizer(TokenizerJson root, byte[] json, string? folder)
     {
-        _json = json;
-        _normalize = Normalizer.Parse(root.Object("normalizer"));
-        _preTokenizer = PreTokenizer.Parse(root.Object("pre_tokenizer"));
-        _model = BpeModel.Parse(root.Object("model") ?? throw root.Fault("has no 'model'."), _preTokenizer.ByteLevel);
-        _postProcessor = PostProcessor.Parse(root.Object("post_processor"));
+        this.json = json;
+        normalize = Normalizer.Parse(root.Object("normalizer"));
+        preTokenizer = PreTokenizer.Parse(root.Object("pre_tokenizer"));
+        this.model = BpeModel.Parse(root.Object("model") ?? throw root.Fault("has no 'model'."), preTokenizer.ByteLevel);
+        postProcessor = PostProcessor.Parse(root.Object("post_processor"));
         List<AddedToken> added = ReadAdded(root);
-        VocabularySize = added.Select(token => token.Id + 1).Append(_model.Size).Max();
-        foreach (int id in _postProcessor.Prefix.Concat(_postProcessor.Suffix).Where(id => id < 0 || id >= VocabularySize))
+        VocabularySize = added.Select(token => token.Id + 1).Append(this.model.Size).Max();
+        foreach (int id in postProcessor.Prefix.Concat(postProcessor.Suffix).Where(id => id < 0 || id >= VocabularySize))
         {
             throw root.Fault($"adds the id {id} to sequences, outside of the vocabulary of {VocabularySize}.");
         }
 
-        _addedRaw = new AddedTokens(added.Where(token => !token.Normalized));
-        _addedNormalized = new AddedTokens(added.Where(token => token.Normalized)
-            .Select(token => token with { Content = _normalize(token.Content) }).Where(token => token.Content.Length > 0));
-        _special = [.. added.Where(token => token.Special).Select(token => token.Id)];
+        addedRaw = new AddedTokens(added.Where(token => !token.Normalized));
+        addedNormalized = new AddedTokens(added.Where(token => token.Normalized)
+            .Select(token => token with { Content = normalize(token.Content) }).Where(token => token.Content.Length > 0));
+        special = [.. added.Where(token => token.Special).Select(token => token.Id)];
 
-        TokenText text = TokenText.Parse(root, _preTokenizer.ByteLevel);
+        TokenText text = TokenText.Parse(root, preTokenizer.ByteLevel);
         LeadingSpaces = text.LeadingSpaces;
-        (_names, _bytes) = (new string[VocabularySize], new byte[VocabularySize][]);
-        foreach ((string token, int id) in _model.Vocabulary)
+        (names, bytes) = (new string[VocabularySize], new byte[VocabularySize][]);
+        foreach ((string token, int id) in this.model.Vocabulary)
         {
-            (_names[id], _bytes[id]) = (token, text.BytesOf(token, added: false));
+            (names[id], bytes[id]) = (token, text.BytesOf(token, added: false));
         }
 
         foreach (AddedToken token in added)
         {
-            (_names[token.Id], _bytes[token.Id]) = (token.Content, text.BytesOf(token.Content, added: true));
+            (names[token.Id], bytes[token.Id]) = (token.Content, text.BytesOf(token.Content, added: true));
         }
 
         Dictionary<string, int> addedIds = added.ToDictionary(token => token.Content, token => token.Id);
         SequenceTokens sequence = SequenceTokens.Find(folder,
-            token => addedIds.TryGetValue(token, out int id) ? id : _model.Find(token), added.Where(token => token.Special));
+            token => addedIds.TryGetValue(token, out int id) ? id : this.model.Find(token), added.Where(token => token.Special));
         (BosId, EosId, PadId) = (sequence.Bos, sequence.Eos, sequence.Pad);
         string? config = folder is null ? null : Path.Combine(folder, SequenceTokens.ConfigFileName);
-        _config = File.Exists(config) ? JsonFile.ReadBytes(config) : null;
+        this.config = File.Exists(config) ? JsonFile.ReadBytes(config) : null;
     }
 
     /// <inheritdoc/>
@@ -85,8 +85,8 @@ public sealed class BpeTokenizer : Tokenizer
     /// <param name="folder">An existing folder.</param>
     public override void Save(string folder)
     {
-        AtomicFile.Write(Path.Combine(folder, FileName), _json);
-        AtomicFile.Write(Path.Combine(folder, SequenceTokens.ConfigFileName), _config ?? MakeConfig());
+        AtomicFile.Write(Path.Combine(folder, FileName), json);
+        AtomicFile.Write(Path.Combine(folder, SequenceTokens.ConfigFileName), config ?? MakeConfig());
     }
 
     internal static BpeTokenizer FromVocabularyAndMerges(string vocabulary, string merges, string? folder) => Checked(vocabulary,
@@ -113,15 +113,15 @@ public sealed class BpeTokenizer : Tokenizer
     {
         if (addSpecial)
         {
-            ids.AddRange(_postProcessor.Prefix);
+            ids.AddRange(postProcessor.Prefix);
         }
 
         for (int start = 0; start < text.Length;)
         {
-            AddedTokenMatch match = _addedRaw.Find(text, start, parseSpecial);
+            AddedTokenMatch match = addedRaw.Find(text, start, parseSpecial);
             if (match.Start > start)
             {
-                EncodeNormalized(ids, _normalize(text[start..match.Start]), start == 0, parseSpecial);
+                EncodeNormalized(ids, normalize(text[start..match.Start]), start == 0, parseSpecial);
             }
 
             AddToken(ids, match.Token);
@@ -130,13 +130,13 @@ public sealed class BpeTokenizer : Tokenizer
 
         if (addSpecial)
         {
-            ids.AddRange(_postProcessor.Suffix);
+            ids.AddRange(postProcessor.Suffix);
         }
     }
 
-    internal override ReadOnlySpan<byte> BytesOf(int id) => _bytes[id];
+    internal override ReadOnlySpan<byte> BytesOf(int id) => bytes[id];
 
-    internal override bool IsSpecial(int id) => _special.Contains(id);
+    internal override bool IsSpecial(int id) => special.Contains(id);
 
     internal override int LeadingSpaces { get; }
 
@@ -144,13 +144,13 @@ public sealed class BpeTokenizer : Tokenizer
     {
         for (int start = 0; start < text.Length;)
         {
-            AddedTokenMatch match = _addedNormalized.Find(text, start, parseSpecial);
+            AddedTokenMatch match = addedNormalized.Find(text, start, parseSpecial);
             if (match.Start > start)
             {
                 string stretch = start == 0 && match.Start == text.Length ? text : text[start..match.Start];
-                foreach (Piece piece in _preTokenizer.Split(stretch, first && start == 0))
+                foreach (Piece piece in preTokenizer.Split(stretch, first && start == 0))
                 {
-                    _model.Encode(piece.Span, ids);
+                    model.Encode(piece.Span, ids);
                 }
             }
 
@@ -181,7 +181,7 @@ public sealed class BpeTokenizer : Tokenizer
                 throw json.Fault($"'{content}' has the id {token.Id}, which is impossible or given twice.");
             }
 
-            if (_model.Find(content) is { } id && id != token.Id)
+            if (model.Find(content) is { } id && id != token.Id)
             {
                 throw json.Fault($"'{content}' has the id {token.Id}, but {id} in the vocabulary.");
             }
@@ -214,7 +214,7 @@ public sealed class BpeTokenizer : Tokenizer
     {
         if (id is { } value)
         {
-            json.WriteString(key, _names[value]);
+            json.WriteString(key, names[value]);
         }
         else
         {

@@ -13,12 +13,12 @@ public sealed class CharacterTokenizer : Tokenizer
 {
     private const string FileType = "gimbal_character";
 
-    private readonly string _source;
-    private readonly string? _pad, _bos, _eos;
-    private readonly Dictionary<Rune, int> _ids = [];
-    private readonly List<byte[]> _bytes = [];
-    private readonly AddedTokens _specials;
-    private readonly int _specialCount;
+    private readonly string source;
+    private readonly string? pad, bos, eos;
+    private readonly Dictionary<Rune, int> ids = [];
+    private readonly List<byte[]> bytes = [];
+    private readonly AddedTokens specials;
+    private readonly int specialCount;
 
     /// <summary>A tokenizer of the given alphabet.</summary>
     /// <param name="alphabet">Every character that may occur, each once.</param>
@@ -34,23 +34,23 @@ public sealed class CharacterTokenizer : Tokenizer
     private CharacterTokenizer(string source, string alphabet, string? pad, string? bos, string? eos)
     {
         ArgumentNullException.ThrowIfNull(alphabet);
-        (_source, Alphabet, _pad, _bos, _eos) = (source, alphabet, pad, bos, eos);
+        (this.source, Alphabet, this.pad, this.bos, this.eos) = (source, alphabet, pad, bos, eos);
         List<AddedToken> specials = [];
         PadId = AddSpecial(specials, pad);
         BosId = AddSpecial(specials, bos);
         EosId = AddSpecial(specials, eos);
-        (_specials, _specialCount) = (new AddedTokens(specials), specials.Count);
+        (this.specials, specialCount) = (new AddedTokens(specials), specials.Count);
         foreach (Rune rune in alphabet.EnumerateRunes())
         {
-            if (!_ids.TryAdd(rune, _bytes.Count))
+            if (!ids.TryAdd(rune, bytes.Count))
             {
                 throw new GimbalException($"the alphabet holds {UnicodeText.Describe(rune)} twice, expected every character once.");
             }
 
-            _bytes.Add(Encoding.UTF8.GetBytes(rune.ToString()));
+            bytes.Add(Encoding.UTF8.GetBytes(rune.ToString()));
         }
 
-        if (_ids.Count == 0)
+        if (ids.Count == 0)
         {
             throw new GimbalException($"the alphabet is empty, expected every character that may occur.");
         }
@@ -60,7 +60,7 @@ public sealed class CharacterTokenizer : Tokenizer
     public string Alphabet { get; }
 
     /// <inheritdoc/>
-    public override int VocabularySize => _bytes.Count;
+    public override int VocabularySize => bytes.Count;
 
     /// <inheritdoc/>
     public override void Save(string folder)
@@ -73,9 +73,9 @@ public sealed class CharacterTokenizer : Tokenizer
             json.WriteStartObject();
             json.WriteString("type", FileType);
             json.WriteString("alphabet", Alphabet);
-            json.WriteString("pad", _pad);
-            json.WriteString("bos", _bos);
-            json.WriteString("eos", _eos);
+            json.WriteString("pad", pad);
+            json.WriteString("bos", bos);
+            json.WriteString("eos", eos);
             json.WriteEndObject();
         }
 
@@ -117,7 +117,7 @@ public sealed class CharacterTokenizer : Tokenizer
         int start = 0;
         while (start < text.Length)
         {
-            AddedTokenMatch match = _specials.Find(text, start, parseSpecial);
+            AddedTokenMatch match = specials.Find(text, start, parseSpecial);
             EncodeCharacters(ids, text, start, match.Start);
             if (match.Token is { } token)
             {
@@ -128,17 +128,17 @@ public sealed class CharacterTokenizer : Tokenizer
         }
     }
 
-    internal override ReadOnlySpan<byte> BytesOf(int id) => _bytes[id];
+    internal override ReadOnlySpan<byte> BytesOf(int id) => bytes[id];
 
-    internal override bool IsSpecial(int id) => id < _specialCount;
+    internal override bool IsSpecial(int id) => id < specialCount;
 
     private void EncodeCharacters(List<int> ids, string text, int start, int end)
     {
         int position = start;
         foreach (Rune rune in text.AsSpan(start, end - start).EnumerateRunes())
         {
-            ids.Add(_ids.TryGetValue(rune, out int id) ? id : throw new GimbalException(
-                $"{_source}: the alphabet lacks {UnicodeText.Describe(rune)}, at position {position} of the text. " +
+            ids.Add(this.ids.TryGetValue(rune, out int id) ? id : throw new GimbalException(
+                $"{source}: the alphabet lacks {UnicodeText.Describe(rune)}, at position {position} of the text. " +
                 "Add it to the alphabet or take it out of the data."));
             position += rune.Utf16SequenceLength;
         }
@@ -156,8 +156,8 @@ public sealed class CharacterTokenizer : Tokenizer
             throw new GimbalException($"the special token '{written}' is empty or stands for two things.");
         }
 
-        specials.Add(new AddedToken(_bytes.Count, written, Special: true));
-        _bytes.Add(Encoding.UTF8.GetBytes(written));
-        return _bytes.Count - 1;
+        specials.Add(new AddedToken(bytes.Count, written, Special: true));
+        bytes.Add(Encoding.UTF8.GetBytes(written));
+        return bytes.Count - 1;
     }
 }

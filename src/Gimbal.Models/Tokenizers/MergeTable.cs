@@ -8,25 +8,25 @@ namespace Gimbal.Models;
 internal sealed class MergeTable
 {
     // Open addressing with linear probing. A key is the pair plus one, so that zero marks a free slot.
-    private readonly ulong[] _keys;
-    private readonly (int Rank, int Id)[] _values;
-    private readonly int _shift;
+    private readonly ulong[] keys;
+    private readonly (int Rank, int Id)[] values;
+    private readonly int shift;
 
     [ThreadStatic]
-    private static Scratch? _scratch;
+    private static Scratch? scratch;
 
     /// <summary>An empty table for at most <paramref name="capacity"/> merges.</summary>
     public MergeTable(int capacity)
     {
         int slots = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, 4) * 2);
-        (_keys, _values, _shift) = (new ulong[slots], new (int, int)[slots], 64 - BitOperations.Log2((uint)slots));
+        (keys, values, shift) = (new ulong[slots], new (int, int)[slots], 64 - BitOperations.Log2((uint)slots));
     }
 
     /// <summary>Adds a merge; of two for one pair the later counts.</summary>
     public void Add(int first, int second, int rank, int id)
     {
         int slot = Slot(first, second);
-        (_keys[slot], _values[slot]) = (Key(first, second), (rank, id));
+        (keys[slot], values[slot]) = (Key(first, second), (rank, id));
     }
 
     /// <summary>
@@ -40,7 +40,7 @@ internal sealed class MergeTable
             return symbols.Length;
         }
 
-        Scratch scratch = _scratch ?? new Scratch();
+        Scratch scratch = MergeTable.scratch ?? new Scratch();
         scratch.Reset(symbols.Length);
         Span<Link> links = scratch.Links.AsSpan(0, symbols.Length);
         for (int i = 0; i < symbols.Length; i++)
@@ -83,7 +83,7 @@ internal sealed class MergeTable
         }
 
         // A book as one word should not keep its memory.
-        _scratch = symbols.Length > 1 << 16 ? null : scratch;
+        MergeTable.scratch = symbols.Length > 1 << 16 ? null : scratch;
         return count;
     }
 
@@ -91,10 +91,10 @@ internal sealed class MergeTable
     {
         ref Link link = ref links[left];
         int slot = Slot(symbols[left], symbols[link.Next]);
-        link.Joins = _keys[slot] != 0;
+        link.Joins = keys[slot] != 0;
         if (link.Joins)
         {
-            (link.Rank, link.Merged) = _values[slot];
+            (link.Rank, link.Merged) = values[slot];
             scratch.Push(link.Rank, left);
         }
     }
@@ -102,10 +102,10 @@ internal sealed class MergeTable
     private int Slot(int first, int second)
     {
         ulong key = Key(first, second);
-        int slot = (int)(key * 0x9E3779B97F4A7C15 >> _shift);
-        while (_keys[slot] != key && _keys[slot] != 0)
+        int slot = (int)(key * 0x9E3779B97F4A7C15 >> shift);
+        while (keys[slot] != key && keys[slot] != 0)
         {
-            slot = slot + 1 & _keys.Length - 1;
+            slot = slot + 1 & keys.Length - 1;
         }
 
         return slot;
@@ -123,59 +123,59 @@ internal sealed class MergeTable
     /// <summary>Memory of one thread for the chain and for a heap of (rank, position), the least on top.</summary>
     private sealed class Scratch
     {
-        private ulong[] _heap = new ulong[192];
-        private int _count;
+        private ulong[] heap = new ulong[192];
+        private int count;
 
         public Link[] Links { get; private set; } = new Link[64];
 
         public void Reset(int symbols)
         {
-            _count = 0;
+            count = 0;
             if (Links.Length < symbols)
             {
                 // Every symbol is pushed once, and every merge pushes two more.
                 Links = new Link[Math.Max(symbols, Math.Min(Links.Length * 2, 1 << 16))];
-                _heap = new ulong[Links.Length * 3];
+                heap = new ulong[Links.Length * 3];
             }
         }
 
         public void Push(int rank, int position)
         {
             ulong entry = (ulong)(uint)rank << 32 | (uint)position;
-            int at = _count++;
-            while (at > 0 && _heap[at - 1 >> 1] > entry)
+            int at = count++;
+            while (at > 0 && heap[at - 1 >> 1] > entry)
             {
-                _heap[at] = _heap[at - 1 >> 1];
+                heap[at] = heap[at - 1 >> 1];
                 at = at - 1 >> 1;
             }
 
-            _heap[at] = entry;
+            heap[at] = entry;
         }
 
         public bool TryPop(out int rank, out int position)
         {
-            if (_count == 0)
+            if (count == 0)
             {
                 (rank, position) = (0, 0);
                 return false;
             }
 
-            (rank, position) = ((int)(_heap[0] >> 32), (int)(uint)_heap[0]);
-            ulong last = _heap[--_count];
+            (rank, position) = ((int)(heap[0] >> 32), (int)(uint)heap[0]);
+            ulong last = heap[--count];
             int at = 0;
-            for (int child = 1; child < _count; child = 2 * at + 1)
+            for (int child = 1; child < count; child = 2 * at + 1)
             {
-                child += child + 1 < _count && _heap[child + 1] < _heap[child] ? 1 : 0;
-                if (_heap[child] >= last)
+                child += child + 1 < count && heap[child + 1] < heap[child] ? 1 : 0;
+                if (heap[child] >= last)
                 {
                     break;
                 }
 
-                _heap[at] = _heap[child];
+                heap[at] = heap[child];
                 at = child;
             }
 
-            _heap[at] = last;
+            heap[at] = last;
             return true;
         }
     }

@@ -11,7 +11,7 @@ internal readonly record struct Piece(string Text, int Start, int Length)
 /// <summary>The <c>pre_tokenizer</c> of a <c>tokenizer.json</c>: cuts normalized text into words, which merges never cross.</summary>
 internal sealed class PreTokenizer
 {
-    private readonly List<Step> _steps = [];
+    private readonly List<Step> steps = [];
 
     private PreTokenizer()
     {
@@ -37,7 +37,7 @@ internal sealed class PreTokenizer
     public List<Piece> Split(string text, bool first)
     {
         List<Piece> pieces = [new Piece(text, 0, text.Length)], next = [];
-        foreach (Step step in _steps)
+        foreach (Step step in steps)
         {
             for (int i = 0; i < pieces.Count; i++)
             {
@@ -100,7 +100,7 @@ internal sealed class PreTokenizer
     {
         if (json.Flag("add_prefix_space", true))
         {
-            _steps.Add((piece, _, output) =>
+            steps.Add((piece, _, output) =>
                 output.Add(piece.Span.StartsWith(' ') ? piece : new Piece($" {piece.Span}", 0, piece.Length + 1)));
         }
 
@@ -116,7 +116,7 @@ internal sealed class PreTokenizer
     {
         string mark = json.Text("replacement") ?? "▁";
         string scheme = json.Text("prepend_scheme") ?? (json.Flag("add_prefix_space", true) ? "always" : "never");
-        _steps.Add((piece, first, output) =>
+        steps.Add((piece, first, output) =>
         {
             string text = piece.Span.ToString().Replace(" ", mark, StringComparison.Ordinal);
             bool prepend = (scheme == "always" || (scheme == "first" && first)) && !text.StartsWith(mark, StringComparison.Ordinal);
@@ -134,7 +134,7 @@ internal sealed class PreTokenizer
             ? behavior
             : throw json.Fault($"has the unknown behavior '{json.Text("behavior")}'; known are {string.Join(", ", Enum.GetNames<SplitBehavior>())}.");
 
-    private void AddSplit(Regex regex, SplitBehavior behavior, bool invert = false) => _steps.Add((piece, _, output) =>
+    private void AddSplit(Regex regex, SplitBehavior behavior, bool invert = false) => steps.Add((piece, _, output) =>
     {
         List<(int Start, int End)> matches = [];
         UnicodeText.FindMatches(regex, piece.Span, matches);
@@ -163,8 +163,8 @@ internal sealed class PreTokenizer
     /// <summary>Turns the alternation of matches and of what lies between them into words.</summary>
     private struct Splitting(Piece piece, SplitBehavior behavior, List<Piece> output)
     {
-        private int _start = 0, _end = 0;
-        private bool _pending = false, _pendingIsMatch = false;
+        private int start = 0, end = 0;
+        private bool pending = false, pendingIsMatch = false;
 
         public void Add(int start, int end, bool isMatch)
         {
@@ -173,28 +173,28 @@ internal sealed class PreTokenizer
                 return;
             }
 
-            bool joins = _pending && behavior switch
+            bool joins = pending && behavior switch
             {
-                SplitBehavior.Contiguous => isMatch == _pendingIsMatch,
-                SplitBehavior.MergedWithPrevious => isMatch && !_pendingIsMatch,
-                SplitBehavior.MergedWithNext => !isMatch && _pendingIsMatch,
+                SplitBehavior.Contiguous => isMatch == pendingIsMatch,
+                SplitBehavior.MergedWithPrevious => isMatch && !pendingIsMatch,
+                SplitBehavior.MergedWithNext => !isMatch && pendingIsMatch,
                 _ => false,
             };
             if (!joins)
             {
                 Finish();
-                _start = start;
+                this.start = start;
             }
 
-            (_end, _pending, _pendingIsMatch) = (end, true, isMatch);
+            (this.end, pending, pendingIsMatch) = (end, true, isMatch);
         }
 
         public void Finish()
         {
-            if (_pending)
+            if (pending)
             {
-                output.Add(new Piece(piece.Text, piece.Start + _start, _end - _start));
-                _pending = false;
+                output.Add(new Piece(piece.Text, piece.Start + start, end - start));
+                pending = false;
             }
         }
     }

@@ -9,8 +9,8 @@ namespace Gimbal.Models;
 /// </remarks>
 internal sealed class TokenText
 {
-    private readonly List<(string From, string To)> _replacements = [];
-    private bool _byteLevel, _byteFallback, _fused;
+    private readonly List<(string From, string To)> replacements = [];
+    private bool byteLevel, byteFallback, fused;
 
     /// <summary>Spaces that the text loses at its start.</summary>
     public int LeadingSpaces { get; private set; }
@@ -24,7 +24,7 @@ internal sealed class TokenText
         }
         else if (byteLevelModel)
         {
-            text._byteLevel = true;
+            text.byteLevel = true;
         }
         else
         {
@@ -37,7 +37,7 @@ internal sealed class TokenText
     /// <summary>The bytes of a token of the model's own vocabulary or, with <paramref name="added"/>, of an added one.</summary>
     public byte[] BytesOf(string token, bool added)
     {
-        if (_byteLevel)
+        if (byteLevel)
         {
             byte[] bytes = new byte[token.Length];
             for (int i = 0; i < token.Length && !added; i++)
@@ -50,12 +50,12 @@ internal sealed class TokenText
             return added ? Encoding.UTF8.GetBytes(token) : bytes;
         }
 
-        if (_byteFallback && !added && ByteOf(token) is { } fallback)
+        if (byteFallback && !added && ByteOf(token) is { } fallback)
         {
             return [fallback];
         }
 
-        string text = _replacements.Aggregate(token, (current, pair) => current.Replace(pair.From, pair.To, StringComparison.Ordinal));
+        string text = replacements.Aggregate(token, (current, pair) => current.Replace(pair.From, pair.To, StringComparison.Ordinal));
         return Encoding.UTF8.GetBytes(text);
     }
 
@@ -76,24 +76,24 @@ internal sealed class TokenText
 
                 break;
             case "ByteLevel":
-                _byteLevel = true;
+                byteLevel = true;
                 break;
             case "ByteFallback":
-                _byteFallback = true;
+                byteFallback = true;
                 break;
             case "Fuse":
-                _fused = true;
+                fused = true;
                 break;
             case "Replace":
                 string from = json.Object("pattern")?.Text("String") is { Length: > 0 } plain ? plain
                     : throw json.Fault("has no text 'String' in its 'pattern'.");
-                _replacements.Add((from, json.Text("content") ?? throw json.Fault("has no 'content'.")));
+                replacements.Add((from, json.Text("content") ?? throw json.Fault("has no 'content'.")));
                 break;
             case "Strip":
                 AddStrip(json);
                 break;
             case "Metaspace":
-                _replacements.Add((json.Text("replacement") ?? "▁", " "));
+                replacements.Add((json.Text("replacement") ?? "▁", " "));
                 bool never = json.Text("prepend_scheme") is { } scheme ? scheme == "never" : !json.Flag("add_prefix_space", true);
                 LeadingSpaces = never ? 0 : 1;
                 break;
@@ -106,7 +106,7 @@ internal sealed class TokenText
     private void AddStrip(TokenizerJson json)
     {
         int stop = json.Integer("stop", 0);
-        if (!_fused || json.Text("content") != " " || stop != 0)
+        if (!fused || json.Text("content") != " " || stop != 0)
         {
             throw json.Fault("strips more than spaces from the start of the whole text (behind Fuse), which is not supported.");
         }

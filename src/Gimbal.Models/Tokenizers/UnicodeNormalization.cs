@@ -14,9 +14,9 @@ internal sealed class UnicodeNormalization
 
     private static readonly Lazy<UnicodeNormalization> Tables = new(() => new UnicodeNormalization());
 
-    private readonly Dictionary<int, (int First, int Second)> _decompositions = [];
-    private readonly Dictionary<(int First, int Second), int> _compositions = [];
-    private readonly Dictionary<int, byte> _classes = [];
+    private readonly Dictionary<int, (int First, int Second)> decompositions = [];
+    private readonly Dictionary<(int First, int Second), int> compositions = [];
+    private readonly Dictionary<int, byte> classes = [];
 
     private UnicodeNormalization()
     {
@@ -57,17 +57,17 @@ internal sealed class UnicodeNormalization
         {
             for (int point = values[0]; point <= values[1]; point++)
             {
-                _classes[point] = (byte)values[2];
+                classes[point] = (byte)values[2];
             }
 
             return;
         }
 
         (int First, int Second) pair = (values[1], values.Length > 2 ? values[2] : 0);
-        _decompositions[values[0]] = pair;
+        decompositions[values[0]] = pair;
         if (line[0] != '!')
         {
-            _compositions[pair] = values[0];
+            compositions[pair] = values[0];
         }
     }
 
@@ -113,7 +113,7 @@ internal sealed class UnicodeNormalization
                 points.Add(TrailBase + syllable % TrailCount);
             }
         }
-        else if (_decompositions.TryGetValue(point, out (int First, int Second) pair))
+        else if (decompositions.TryGetValue(point, out (int First, int Second) pair))
         {
             Decompose(pair.First, points);
             if (pair.Second != 0)
@@ -167,10 +167,10 @@ internal sealed class UnicodeNormalization
             return first + trail;
         }
 
-        return _compositions.TryGetValue((first, second), out int composed) ? composed : null;
+        return compositions.TryGetValue((first, second), out int composed) ? composed : null;
     }
 
-    private int ClassOf(int point) => point < 0x300 ? 0 : _classes.GetValueOrDefault(point);
+    private int ClassOf(int point) => point < 0x300 ? 0 : classes.GetValueOrDefault(point);
 
     private static string Join(List<int> points)
     {

@@ -14,10 +14,6 @@ public sealed record EvalOptions : IOptions
     [Description("Share of the training data held out where there is no file.")]
     public float Holdout { get; init; } = 0.05f;
 
-    /// <summary>Steps between evaluations; 0: before the first step and after the last.</summary>
-    [Description("Steps between evaluations; 0: before the first step and after the last.")]
-    public int Every { get; init; } = 0;
-
     /// <summary>Held-out problems to judge on, at most.</summary>
     [Description("Held-out problems to judge on, at most.")]
     public int Problems { get; init; } = 1000;
@@ -32,7 +28,6 @@ public sealed record EvalOptions : IOptions
     {
         OptionCheck.File("eval.data", Data);
         OptionCheck.Below("eval.holdout", Holdout, 0f, 1f);
-        OptionCheck.AtLeast("eval.every", Every, 0);
         OptionCheck.AtLeast("eval.problems", Problems, 1);
         OptionCheck.AtLeast("eval.episodes", Episodes, 1);
     }

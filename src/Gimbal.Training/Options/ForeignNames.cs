@@ -15,7 +15,6 @@ internal static class ForeignNames
         ["dataset_name"] = ["train.data"],
         ["train_file"] = ["train.data"],
         ["eval_dataset"] = ["eval.data"],
-        ["eval_steps"] = ["eval.every"],
         ["output_dir"] = ["output"],
         ["num_train_epochs"] = ["train.max_steps"],
         ["total_episodes"] = ["train.max_steps"],

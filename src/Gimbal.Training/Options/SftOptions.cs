@@ -24,10 +24,6 @@ public sealed record SftOptions : TrainerOptions
     [Description("Probability mass that the target spreads over the vocabulary.")]
     public float LabelSmoothing { get; init; } = 0f;
 
-    /// <summary>Put several examples in one sequence, attention kept apart; the loss is the same.</summary>
-    [Description("Put several examples in one sequence, attention kept apart; the loss is the same.")]
-    public bool Packing { get; init; } = false;
-
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public override void Validate()

@@ -104,7 +104,7 @@ public sealed class CommandRunTests
         }
 
         Expect(2, "train.max_steps", "sft", "--quick", "--config", temporary.File("bad.yaml"));
-        Expect(2, "sft.packing", "sft", "--quick", "--set", "sft.pakcing=true");
+        Expect(2, "sft.completion_only", "sft", "--quick", "--set", "sft.completoin_only=true");
         Expect(2, "must be at least 2", "grpo", "--quick", "--set", "grpo.group_size=1");
         Expect(2, "model.path", "grpo", "--set", "train.data=" + temporary.File("prompts.jsonl"));
         Expect(2, "there is no folder", "grpo", "--quick", "--model", temporary.File("nowhere"));

@@ -7,9 +7,9 @@ namespace Gimbal.Tests.Models;
 
 public sealed class BpeTokenizerTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void ByteLevelGivesBackEveryText()
@@ -160,16 +160,16 @@ public sealed class BpeTokenizerTests : IDisposable
     {
         JsonObject json = Sentencepiece();
         Assert.Equal((1, 2, null), Tokens());
-        _folder.Write("config.json", """{"bos_token_id":2,"eos_token_id":[1,2],"pad_token_id":0}""");
+        folder.Write("config.json", """{"bos_token_id":2,"eos_token_id":[1,2],"pad_token_id":0}""");
         Assert.Equal((2, 1, 0), Tokens());
-        _folder.Write("special_tokens_map.json", """{"bos_token":"<s>","pad_token":{"content":"<unk>"}}""");
+        folder.Write("special_tokens_map.json", """{"bos_token":"<s>","pad_token":{"content":"<unk>"}}""");
         Assert.Equal((1, null, 0), Tokens());
-        _folder.Write("tokenizer_config.json", """{"bos_token":null,"eos_token":{"content":"</s>"},"chat_template":"x"}""");
+        folder.Write("tokenizer_config.json", """{"bos_token":null,"eos_token":{"content":"</s>"},"chat_template":"x"}""");
         Assert.Equal((null, 2, null), Tokens());
         using TemporaryFolder copy = new();
         Load(json).Save(copy.Path);
         Assert.Contains("chat_template", File.ReadAllText(copy.File("tokenizer_config.json")));
-        _folder.Write("tokenizer_config.json", """{"eos_token":7}""");
+        folder.Write("tokenizer_config.json", """{"eos_token":7}""");
         Assert.Contains("'eos_token'", Assert.Throws<InvalidFileException>(() => Load(json)).Message);
 
         (int?, int?, int?) Tokens() => Load(json) is { } tokenizer ? (tokenizer.BosId, tokenizer.EosId, tokenizer.PadId) : default;
@@ -221,20 +221,20 @@ public sealed class BpeTokenizerTests : IDisposable
 
         parent[keys[^1]] = JsonNode.Parse(value);
         InvalidFileException fault = Assert.Throws<InvalidFileException>(() => Load(json));
-        Assert.Equal(_folder.File("tokenizer.json"), fault.Path);
+        Assert.Equal(folder.File("tokenizer.json"), fault.Path);
         Assert.Contains(message, fault.Message);
     }
 
     [Fact]
     public void UnreadableFilesAreRefused()
     {
-        Assert.Contains("holds no tokenizer", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(_folder.Path)).Message);
-        _folder.Write("tokenizer.model", "");
-        Assert.Contains("converted", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(_folder.Path)).Message);
-        _folder.Write("tokenizer.json", "{");
-        Assert.Contains("not valid JSON", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(_folder.Path)).Message);
-        _folder.Write("tokenizer.json", """{"model":{"vocab":{"\ud800":0},"merges":[]}}""");
-        Assert.Contains("not Unicode", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(_folder.Path)).Message);
+        Assert.Contains("holds no tokenizer", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(folder.Path)).Message);
+        folder.Write("tokenizer.model", "");
+        Assert.Contains("converted", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(folder.Path)).Message);
+        folder.Write("tokenizer.json", "{");
+        Assert.Contains("not valid JSON", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(folder.Path)).Message);
+        folder.Write("tokenizer.json", """{"model":{"vocab":{"\ud800":0},"merges":[]}}""");
+        Assert.Contains("not Unicode", Assert.Throws<InvalidFileException>(() => Tokenizer.Load(folder.Path)).Message);
     }
 
     [Fact]
@@ -247,10 +247,10 @@ public sealed class BpeTokenizerTests : IDisposable
         {
             byte[] damaged = [.. whole];
             damaged[random.Next(damaged.Length)] = (byte)random.Next(0x20, 0x7F);
-            _folder.Write("tokenizer.json", damaged);
+            folder.Write("tokenizer.json", damaged);
             try
             {
-                Tokenizer tokenizer = Tokenizer.Load(_folder.Path);
+                Tokenizer tokenizer = Tokenizer.Load(folder.Path);
                 tokenizer.Decode(tokenizer.Encode("the cat </s> é"));
             }
             catch (GimbalException)
@@ -265,13 +265,13 @@ public sealed class BpeTokenizerTests : IDisposable
     [Fact]
     public void BrokenMergesAndRanksNameTheirLine()
     {
-        string vocabulary = _folder.Write("vocab.json", """{"a":0,"b":1,"ab":2}""");
-        AssertLine(3, "'abb'", () => BpeTokenizer.FromVocabularyAndMerges(vocabulary, _folder.Write("merges.txt", "#version: 0.2\na b\nab b\n")));
-        AssertLine(1, "'a'", () => BpeTokenizer.FromVocabularyAndMerges(vocabulary, _folder.Write("merges.txt", "a\n")));
-        AssertLine(2, "base64", () => BpeTokenizer.FromTiktoken(_folder.Write("x.tiktoken", "YQ== 0\nYg==\n")));
-        AssertLine(2, "once", () => BpeTokenizer.FromTiktoken(_folder.Write("x.tiktoken", "YQ== 0\nYQ== 1\n")));
-        AssertLine(1, "base64", () => BpeTokenizer.FromTiktoken(_folder.Write("x.tiktoken", "*** 0\n")));
-        Assert.Throws<InvalidFileException>(() => BpeTokenizer.FromVocabularyAndMerges(vocabulary, _folder.File("absent.txt")));
+        string vocabulary = folder.Write("vocab.json", """{"a":0,"b":1,"ab":2}""");
+        AssertLine(3, "'abb'", () => BpeTokenizer.FromVocabularyAndMerges(vocabulary, folder.Write("merges.txt", "#version: 0.2\na b\nab b\n")));
+        AssertLine(1, "'a'", () => BpeTokenizer.FromVocabularyAndMerges(vocabulary, folder.Write("merges.txt", "a\n")));
+        AssertLine(2, "base64", () => BpeTokenizer.FromTiktoken(folder.Write("x.tiktoken", "YQ== 0\nYg==\n")));
+        AssertLine(2, "once", () => BpeTokenizer.FromTiktoken(folder.Write("x.tiktoken", "YQ== 0\nYQ== 1\n")));
+        AssertLine(1, "base64", () => BpeTokenizer.FromTiktoken(folder.Write("x.tiktoken", "*** 0\n")));
+        Assert.Throws<InvalidFileException>(() => BpeTokenizer.FromVocabularyAndMerges(vocabulary, folder.File("absent.txt")));
 
         static void AssertLine(int line, string message, Action action)
         {
@@ -296,15 +296,15 @@ public sealed class BpeTokenizerTests : IDisposable
             vocabulary.Add(merge.Replace(" ", ""), vocabulary.Count);
         }
 
-        string file = _folder.Write("vocab.json", JsonSerializer.Serialize(vocabulary));
+        string file = folder.Write("vocab.json", JsonSerializer.Serialize(vocabulary));
         return BpeTokenizer.FromVocabularyAndMerges(file,
-            _folder.Write("merges.txt", string.Join('\n', merges.Where(merge => vocabulary.ContainsKey(merge.Replace(" ", ""))))));
+            folder.Write("merges.txt", string.Join('\n', merges.Where(merge => vocabulary.ContainsKey(merge.Replace(" ", ""))))));
     }
 
     private Tokenizer Load(JsonObject json)
     {
-        _folder.Write("tokenizer.json", json.ToJsonString());
-        return Tokenizer.Load(_folder.Path);
+        folder.Write("tokenizer.json", json.ToJsonString());
+        return Tokenizer.Load(folder.Path);
     }
 
     // <unk> <s> </s> ▁ a t h e c ▁t ▁th ▁the, then the bytes.

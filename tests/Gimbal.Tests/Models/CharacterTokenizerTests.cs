@@ -4,9 +4,9 @@ namespace Gimbal.Tests.Models;
 
 public sealed class CharacterTokenizerTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void SpecialsComeFirstThenTheAlphabet()
@@ -33,8 +33,8 @@ public sealed class CharacterTokenizerTests : IDisposable
     public void SaveAndLoadGiveTheSameTokenizer()
     {
         CharacterTokenizer tokenizer = new("a\"\\\n é👍+", pad: null, eos: "<|end|>");
-        tokenizer.Save(_folder.Path);
-        CharacterTokenizer again = Assert.IsType<CharacterTokenizer>(Tokenizer.Load(_folder.Path));
+        tokenizer.Save(folder.Path);
+        CharacterTokenizer again = Assert.IsType<CharacterTokenizer>(Tokenizer.Load(folder.Path));
         Assert.Equal((tokenizer.Alphabet, tokenizer.VocabularySize), (again.Alphabet, again.VocabularySize));
         Assert.Equal((null, 0, 1), (again.PadId, again.BosId, again.EosId));
         Assert.Equal(tokenizer.Encode("👍 é\n<|end|>a"), again.Encode("👍 é\n<|end|>a"));
@@ -44,11 +44,11 @@ public sealed class CharacterTokenizerTests : IDisposable
     [Fact]
     public void ALackingCharacterIsNamedWithItsPlace()
     {
-        new CharacterTokenizer("0123456789+=").Save(_folder.Path);
-        GimbalException fault = Assert.Throws<GimbalException>(() => Tokenizer.Load(_folder.Path).Encode("12👍-7"));
-        Assert.Contains(_folder.File("tokenizer.json"), fault.Message);
+        new CharacterTokenizer("0123456789+=").Save(folder.Path);
+        GimbalException fault = Assert.Throws<GimbalException>(() => Tokenizer.Load(folder.Path).Encode("12👍-7"));
+        Assert.Contains(folder.File("tokenizer.json"), fault.Message);
         Assert.Contains("'👍' (U+1F44D), at position 2", fault.Message);
-        fault = Assert.Throws<GimbalException>(() => Tokenizer.Load(_folder.Path).Encode("12+\n"));
+        fault = Assert.Throws<GimbalException>(() => Tokenizer.Load(folder.Path).Encode("12+\n"));
         Assert.Contains("U+000A, at position 3", fault.Message);
         Assert.Throws<GimbalException>(() => new CharacterTokenizer("0123").Encode("<pad>", parseSpecial: false));
     }
@@ -62,9 +62,9 @@ public sealed class CharacterTokenizerTests : IDisposable
     [InlineData("""{"type":"gimbal_character","alphabet":["a"]}""", "'alphabet'")]
     public void BrokenFilesAreRefused(string json, string message)
     {
-        _folder.Write("tokenizer.json", json);
-        InvalidFileException fault = Assert.Throws<InvalidFileException>(() => Tokenizer.Load(_folder.Path));
-        Assert.Equal(_folder.File("tokenizer.json"), fault.Path);
+        folder.Write("tokenizer.json", json);
+        InvalidFileException fault = Assert.Throws<InvalidFileException>(() => Tokenizer.Load(folder.Path));
+        Assert.Equal(folder.File("tokenizer.json"), fault.Path);
         Assert.Contains(message, fault.Message);
     }
 }

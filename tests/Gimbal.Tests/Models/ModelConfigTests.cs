@@ -12,9 +12,9 @@ public sealed class ModelConfigTests : IDisposable
 
     private const string SmallGpt2 = """{"model_type":"gpt2","vocab_size":301,"n_embd":48,"n_layer":3,"n_head":4}""";
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void ReadsARealModel()
@@ -157,7 +157,7 @@ public sealed class ModelConfigTests : IDisposable
     {
         AssertFault("{\n\"model_type\": \"llama\",\n", "not valid JSON");
         AssertFault("[]", "expected an object");
-        InvalidFileException absent = Assert.Throws<InvalidFileException>(() => ModelConfig.Load(_folder.File("absent.json")));
+        InvalidFileException absent = Assert.Throws<InvalidFileException>(() => ModelConfig.Load(folder.File("absent.json")));
         Assert.Contains("absent.json", absent.Message);
     }
 
@@ -165,24 +165,24 @@ public sealed class ModelConfigTests : IDisposable
     public void AConfigMadeInCodeIsValidatedOnSave()
     {
         ModelConfig config = Read(SmallLlama) with { HeadDim = 9 };
-        Assert.Equal("head_dim", Assert.Throws<InvalidConfigException>(() => config.Save(_folder.Path)).Key);
+        Assert.Equal("head_dim", Assert.Throws<InvalidConfigException>(() => config.Save(folder.Path)).Key);
     }
 
     private static string With(string json, string members) => json.TrimEnd()[..^1] + "," + members + "}";
 
-    private ModelConfig Read(string json) => ModelConfig.Load(_folder.Write("config.json", json));
+    private ModelConfig Read(string json) => ModelConfig.Load(folder.Write("config.json", json));
 
     private void AssertFault(string json, string message)
     {
         InvalidFileException fault = Assert.Throws<InvalidFileException>(() => Read(json));
-        Assert.Equal(_folder.File("config.json"), fault.Path);
+        Assert.Equal(folder.File("config.json"), fault.Path);
         Assert.Contains(message, fault.Message);
     }
 
     private void AssertRoundTrip(ModelConfig config)
     {
-        config.Save(_folder.Path);
-        ModelConfig again = ModelConfig.Load(_folder.Path);
+        config.Save(folder.Path);
+        ModelConfig again = ModelConfig.Load(folder.Path);
         Assert.Equal(config.EosTokenIds, again.EosTokenIds);
         Assert.Equal(config, again with { EosTokenIds = config.EosTokenIds });
     }

@@ -7,14 +7,14 @@ namespace Gimbal.Tests.Models;
 
 public sealed class SafetensorsTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void RoundTripKeepsEveryBit()
     {
-        string path = _folder.File("model.safetensors");
+        string path = folder.File("model.safetensors");
         float[] values = [0f, -0f, 1.5f, float.Epsilon, float.NaN, float.NegativeInfinity, float.MaxValue];
         float[] large = [.. Enumerable.Range(0, 2_100_001).Select(i => MathF.Sin(i))];
         using (SafetensorsWriter writer = new(path,
@@ -28,7 +28,7 @@ public sealed class SafetensorsTests : IDisposable
             writer.Commit();
         }
 
-        using SafetensorsReader reader = SafetensorsReader.Open(_folder.Path);
+        using SafetensorsReader reader = SafetensorsReader.Open(folder.Path);
         Assert.Equal(["large", "naïve \"name\"", "empty", "scalar"], reader.Entries.Select(entry => entry.Name));
         Assert.Equal([7, 1], reader.Get("naïve \"name\"").Shape);
         Assert.Empty(reader.Get("scalar").Shape);
@@ -42,7 +42,7 @@ public sealed class SafetensorsTests : IDisposable
         reader.Read(reader.Get("large"), 1_048_575, middle);
         AssertSameBits(large.AsSpan(1_048_575, 3), middle);
         Assert.Throws<ArgumentOutOfRangeException>(() => reader.Read(reader.Get("large"), 2_099_999, middle));
-        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+        Assert.Equal([path], Directory.GetFiles(folder.Path));
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class SafetensorsTests : IDisposable
     [MemberData(nameof(HostileHeaders))]
     public void HostileHeadersAreRefused(string header, int dataBytes, string? tensor, string message)
     {
-        string path = _folder.Write("x.safetensors", FileOf(Encoding.UTF8.GetBytes(header), new byte[dataBytes]));
+        string path = folder.Write("x.safetensors", FileOf(Encoding.UTF8.GetBytes(header), new byte[dataBytes]));
         InvalidFileException fault = Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(path));
         Assert.Equal(path, fault.Path);
         Assert.Equal(tensor, fault.Tensor);
@@ -151,14 +151,14 @@ public sealed class SafetensorsTests : IDisposable
         AssertFault([0, 0xe1, 0xf5, 5, 0, 0, 0, 0, 1], "only 1 follow");
         AssertFault([9, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}'], "only 2 follow");
         AssertFault([6, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'"', 0xff, (byte)'"', (byte)':', (byte)'1'], "JSON");
-        InvalidFileException absent = Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(_folder.File("none")));
+        InvalidFileException absent = Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(folder.File("none")));
         Assert.Contains("cannot be opened", absent.Message);
-        Assert.Contains("neither", Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(_folder.Path)).Message);
+        Assert.Contains("neither", Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(folder.Path)).Message);
 
         void AssertFault(byte[] bytes, string message)
         {
             InvalidFileException fault = Assert.Throws<InvalidFileException>(
-                () => SafetensorsReader.Open(_folder.Write("y.safetensors", bytes)));
+                () => SafetensorsReader.Open(folder.Write("y.safetensors", bytes)));
             Assert.Contains(message, fault.Message);
         }
     }
@@ -169,7 +169,7 @@ public sealed class SafetensorsTests : IDisposable
         byte[] whole = FileOf(Encoding.UTF8.GetBytes(Two("a", 0, 8, "b", 8, 16)), new byte[16]);
         for (int length = 0; length < whole.Length; length++)
         {
-            string path = _folder.Write("cut.safetensors", whole[..length]);
+            string path = folder.Write("cut.safetensors", whole[..length]);
             Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(path));
         }
     }
@@ -191,7 +191,7 @@ public sealed class SafetensorsTests : IDisposable
 
             try
             {
-                using SafetensorsReader reader = SafetensorsReader.Open(_folder.Write("damaged.safetensors", damaged));
+                using SafetensorsReader reader = SafetensorsReader.Open(folder.Write("damaged.safetensors", damaged));
                 foreach (SafetensorsEntry entry in reader.Entries)
                 {
                     Assert.True(reader.Bytes(entry.Name).Length <= 16);
@@ -211,9 +211,9 @@ public sealed class SafetensorsTests : IDisposable
     {
         WriteShard("model-00001-of-00002.safetensors", ("a", [1f, 2f]));
         WriteShard("model-00002-of-00002.safetensors", ("b", [3f]), ("c", [4f, 5f, 6f]));
-        _folder.Write("model.safetensors.index.json",
+        folder.Write("model.safetensors.index.json",
             """{"metadata":{"total_size":24},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}}""");
-        using SafetensorsReader reader = SafetensorsReader.Open(_folder.Path);
+        using SafetensorsReader reader = SafetensorsReader.Open(folder.Path);
         Assert.Equal("24", reader.Metadata["total_size"]);
         AssertSameBits([1f, 2f], Read(reader, "a"));
         AssertSameBits([4f, 5f, 6f], Read(reader, "c"));
@@ -231,7 +231,7 @@ public sealed class SafetensorsTests : IDisposable
     public void HostileIndexesAreRefused(string index, string? tensor, string message)
     {
         WriteShard("s.safetensors", ("a", [1f]));
-        string path = _folder.Write("model.safetensors.index.json", index);
+        string path = folder.Write("model.safetensors.index.json", index);
         InvalidFileException fault = Assert.Throws<InvalidFileException>(() => SafetensorsReader.Open(path));
         Assert.Equal(tensor, fault.Tensor);
         Assert.Contains(message, fault.Message);
@@ -241,8 +241,8 @@ public sealed class SafetensorsTests : IDisposable
     public void AnUnfinishedWriteLeavesTheOldFile()
     {
         WriteShard("model.safetensors", ("a", [1f]));
-        byte[] before = File.ReadAllBytes(_folder.File("model.safetensors"));
-        using (SafetensorsWriter writer = new(_folder.File("model.safetensors"), [("a", [2]), ("b", [1])]))
+        byte[] before = File.ReadAllBytes(folder.File("model.safetensors"));
+        using (SafetensorsWriter writer = new(folder.File("model.safetensors"), [("a", [2]), ("b", [1])]))
         {
             writer.Write("a", [2f, 3f]);
             Assert.Throws<ArgumentException>(() => writer.Write("a", [2f, 3f]));
@@ -250,10 +250,10 @@ public sealed class SafetensorsTests : IDisposable
             Assert.Contains("'b'", Assert.Throws<InvalidOperationException>(writer.Commit).Message);
         }
 
-        Assert.Equal(before, File.ReadAllBytes(_folder.File("model.safetensors")));
-        Assert.Single(Directory.GetFiles(_folder.Path));
-        Assert.Throws<ArgumentException>(() => new SafetensorsWriter(_folder.File("x"), [("a", [1]), ("a", [1])]));
-        Assert.Single(Directory.GetFiles(_folder.Path));
+        Assert.Equal(before, File.ReadAllBytes(folder.File("model.safetensors")));
+        Assert.Single(Directory.GetFiles(folder.Path));
+        Assert.Throws<ArgumentException>(() => new SafetensorsWriter(folder.File("x"), [("a", [1]), ("a", [1])]));
+        Assert.Single(Directory.GetFiles(folder.Path));
     }
 
     [Fact]
@@ -292,11 +292,11 @@ public sealed class SafetensorsTests : IDisposable
         Open(Tensor("t", dtype, $"[{string.Join(",", shape)}]", 0, data.Length), data);
 
     private SafetensorsReader Open(string header, byte[] data) =>
-        SafetensorsReader.Open(_folder.Write("t.safetensors", FileOf(Encoding.UTF8.GetBytes(header), data)));
+        SafetensorsReader.Open(folder.Write("t.safetensors", FileOf(Encoding.UTF8.GetBytes(header), data)));
 
     private void WriteShard(string name, params (string Name, float[] Data)[] tensors)
     {
-        using SafetensorsWriter writer = new(_folder.File(name), tensors.Select(t => (t.Name, new long[] { t.Data.Length })));
+        using SafetensorsWriter writer = new(folder.File(name), tensors.Select(t => (t.Name, new long[] { t.Data.Length })));
         foreach ((string tensor, float[] data) in tensors)
         {
             writer.Write(tensor, data);
