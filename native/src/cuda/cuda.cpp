@@ -110,7 +110,7 @@ void Cuda::check(driver::Result result, const char* what) {
     throw Error(GB_DEVICE_LOST, message);
 }
 
-Cuda::Call::Call(Cuda& cuda, const char* operation) : cuda_(cuda) {
+Cuda::Call::Call(Cuda& cuda, const char* operation) : range_(operation), cuda_(cuda) {
     if (!cuda.lost_.empty()) throw Error(GB_DEVICE_LOST, "the device was lost earlier, in " + cuda.lost_);
     cuda.check(cuda.driver_.context_push(cuda.context_), "making the context current");
     cuda.operation_ = operation;

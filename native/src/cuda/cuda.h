@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/driver.h"
+#include "cuda/profiler.h"
 #include "gimbal.h"
 
 #include "common/fault.h"
@@ -82,6 +83,7 @@ public:
         void finish();
 
     private:
+        ProfilerRange range_;
         Cuda& cuda_;
     };
 

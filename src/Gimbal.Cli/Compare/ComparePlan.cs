@@ -104,12 +104,12 @@ internal sealed record ComparePlan
     private static ComparePlan Stories => new()
     {
         Model = new ModelOptions(),
-        Compare = new CompareOptions { Task = CompareTaskKind.Stories, PairPrompts = 800, PairSamples = 8, PairsPerPrompt = 3, CurvePrompts = 78, Controls = false },
+        Compare = new CompareOptions { Task = CompareTaskKind.Stories, PairPrompts = 800, PairSamples = 32, PairsPerPrompt = 16, CurvePrompts = 78, Controls = false },
         Sft = new SftOptions(),
-        RewardModel = new RewardOptions { MaxSteps = 120, BatchSize = 32, Optimizer = Adam(3e-4f) },
+        RewardModel = new RewardOptions { MaxSteps = 300, BatchSize = 32, Optimizer = Adam(1e-3f) },
         Ppo = new PpoOptions
         {
-            MaxSteps = 32,
+            MaxSteps = 40,
             Rollouts = 64,
             Epochs = 2,
             KlCoefficient = 0.03f,
@@ -119,7 +119,7 @@ internal sealed record ComparePlan
             Optimizer = Adam(3e-4f),
             Sampling = new SamplingOptions { MaxNewTokens = StoriesTask.MaxCompletionTokens },
         },
-        Dpo = new DpoOptions { MaxSteps = 150, BatchSize = 16, Beta = 0.1f, Optimizer = Adam(1e-4f) },
+        Dpo = new DpoOptions { MaxSteps = 190, BatchSize = 64, Beta = 0.2f, Optimizer = Adam(1.5e-4f) },
         Grpo = new GrpoOptions
         {
             MaxSteps = 64,
