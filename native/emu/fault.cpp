@@ -1,0 +1,79 @@
+// From addresses to lines of source; see fault.h. The work is done only when a fault is reported.
+#include "fault.h"
+
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include <dlfcn.h>
+
+extern "C" {
+// Set by the linker: the library's first byte and the one after its last.
+extern __attribute__((visibility("hidden"))) const char __ehdr_start;
+extern __attribute__((visibility("hidden"))) const char _end;
+}
+
+namespace emu {
+
+namespace {
+
+uintptr_t library_start() { return reinterpret_cast<uintptr_t>(&__ehdr_start); }
+
+// The path as it stands in the repository, without discriminators.
+std::string shorten(std::string_view path) {
+    constexpr std::string_view root = GB_SOURCE_ROOT "/";
+    if (path.substr(0, root.size()) == root) path.remove_prefix(root.size());
+    return std::string(path.substr(0, path.find(' ')));
+}
+
+struct Frame {
+    std::string function, where;
+};
+
+// Innermost first; empty where there is no addr2line or no debug information.
+std::vector<Frame> frames_at(uintptr_t pc) {
+    Dl_info library{};
+    if (dladdr(&__ehdr_start, &library) == 0) return {};
+    char command[4352];
+    const auto offset = static_cast<unsigned long>(pc - 1 - library_start());
+    std::snprintf(command, sizeof command, "addr2line -C -f -i -e '%s' 0x%lx 2>/dev/null", library.dli_fname, offset);
+    std::FILE* const output = popen(command, "r");
+    if (output == nullptr) return {};
+    std::vector<Frame> frames;
+    char function[1024], where[1024];
+    while (std::fgets(function, sizeof function, output) != nullptr &&
+           std::fgets(where, sizeof where, output) != nullptr) {
+        function[std::strcspn(function, "\n(")] = 0; // without parameters
+        where[std::strcspn(where, "\n")] = 0;
+        if (where[0] != '?') frames.push_back({function, shorten(where)});
+    }
+    pclose(output);
+    return frames;
+}
+
+bool is_layer(const Frame& frame) { return frame.where.find("simt/host.h") != std::string::npos; }
+
+} // namespace
+
+bool in_library(uintptr_t address) {
+    return address >= library_start() && address < reinterpret_cast<uintptr_t>(&_end);
+}
+
+uint32_t relative(uintptr_t pc) { return static_cast<uint32_t>(pc - library_start()); }
+uintptr_t absolute(uint32_t pc) { return library_start() + pc; }
+
+std::string describe(const Place& place) {
+    std::string text;
+    if (place.pc != 0 && in_library(place.pc)) {
+        const std::vector<Frame> frames = frames_at(place.pc);
+        std::size_t i = 0;
+        while (i + 1 < frames.size() && is_layer(frames[i])) ++i; // the caller's line, not the layer's
+        for (bool first = true; i < frames.size(); ++i, first = false)
+            text += (first ? "" : ", inlined at ") + frames[i].where + " (" + frames[i].function + ")";
+    }
+    if (text.empty() && place.file != nullptr) text = shorten(place.file) + ":" + std::to_string(place.line);
+    return text.empty() ? "an unknown line" : text;
+}
+
+} // namespace emu
