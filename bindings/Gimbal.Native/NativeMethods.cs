@@ -35,6 +35,18 @@ internal static unsafe partial class NativeMethods
     internal static partial int gb_context_workspace_required(ContextHandle context, out long bytes);
 
     [LibraryImport(Library)]
+    internal static partial int gb_graph_begin(ContextHandle context);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_graph_end(ContextHandle context, out GraphHandle graph);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_graph_launch(ContextHandle context, GraphHandle graph);
+
+    [LibraryImport(Library)]
+    internal static partial void gb_graph_destroy(nint graph);
+
+    [LibraryImport(Library)]
     internal static partial int gb_memory_allocate(ContextHandle context, long bytes, out void* memory);
 
     [LibraryImport(Library)]

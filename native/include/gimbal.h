@@ -67,6 +67,7 @@ enum { GB_HOST_TO_DEVICE = 0, GB_DEVICE_TO_HOST = 1, GB_DEVICE_TO_DEVICE = 2 };
 
 typedef struct gb_context gb_context;
 typedef struct gb_packed gb_packed;
+typedef struct gb_graph gb_graph;
 
 typedef struct gb_context_options {
     int32_t struct_size;
@@ -116,6 +117,15 @@ GB_API gb_status gb_context_synchronize(gb_context* context);
 GB_API gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes);
 /* Largest workspace that any op of this context has asked for, failed calls included. */
 GB_API gb_status gb_context_workspace_required(gb_context* context, int64_t* bytes);
+
+/* Between begin and end, ops of the context are recorded into a graph instead of being run; CUDA devices only, GB_UNSUPPORTED
+   elsewhere. A recorded op keeps its pointers and scalars: what changes from launch to launch lies in device memory. While
+   recording, memory calls and gb_context_synchronize fail, and the workspace must be large enough (one run of the same ops
+   before makes it so). A failed end leaves nothing recorded. The graph refers to the context, and is destroyed before it. */
+GB_API gb_status gb_graph_begin(gb_context* context);
+GB_API gb_status gb_graph_end(gb_context* context, gb_graph** graph);
+GB_API gb_status gb_graph_launch(gb_context* context, const gb_graph* graph);
+GB_API void gb_graph_destroy(gb_graph* graph);
 
 /* 64-byte aligned, zeroed. On GB_DEVICE_META the address is distinct but must not be touched. */
 GB_API gb_status gb_memory_allocate(gb_context* context, int64_t bytes, void** memory);

@@ -29,8 +29,10 @@ internal sealed class Generator : IDisposable
     private int[] tokens = [];
     private float[] logprobs = [];
     private readonly StepStateBuffer state;
+    private readonly RecordedDecoding decoding;
 
-    public Generator(LanguageModel model) => (this.model, state) = (model, new StepStateBuffer(model.Device));
+    public Generator(LanguageModel model) =>
+        (this.model, state, decoding) = (model, new StepStateBuffer(model.Device), new RecordedDecoding(model.Device));
 
     /// <summary>Bytes of the cache and of the scratch memory.</summary>
     public long Bytes => (arena?.PeakBytes ?? 0) + (cache is null ? 0 : KvCache.Bytes(model.Config, cache.PageCount));
@@ -77,6 +79,7 @@ internal sealed class Generator : IDisposable
 
     public void Dispose()
     {
+        decoding.Dispose();
         arena?.Dispose();
         cache?.Dispose();
         state.Dispose();
@@ -132,22 +135,29 @@ internal sealed class Generator : IDisposable
     {
         Arrange();
         using ArenaScope scope = arena!.Enter();
-        int pagesPerRow = pages.Count / active.Count;
-        cache!.Bind(Upload(slots), Upload(pages).Reshape([active.Count, pagesPerRow]));
-        SequenceLayout layout = new(Upload(starts), Upload(lengths), lengths.Max());
-        Tensor hidden = model.Forward(tape!, Upload(ids), Upload(positions), layout, cache);
-        Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, Upload(lastRows)), model.Head);
-        Tensor drawn = arena.Allocate(DType.Int32, new Shape(active.Count), "sample_token");
-        Tensor recorded = arena.Allocate(DType.Float32, new Shape(active.Count), "sample_token");
+        int rows = active.Count, pagesPerRow = pages.Count / rows;
+        Tensor tokenIds = Upload(ids), tokenPositions = Upload(positions), last = Upload(lastRows), drawAt = Upload(drawPositions);
+        cache!.Bind(Upload(slots), Upload(pages).Reshape([rows, pagesPerRow]));
+        SequenceLayout layout = new(Upload(starts), Upload(lengths), pagesPerRow * KvCache.PageSize);
         state.WriteDraw(key.Seed, key.Step);
-        Tensor sampleNumbers = arena.Allocate(DType.Int64, new Shape(active.Count), "sample_token");
+        Tensor sampleNumbers = arena.Allocate(DType.Int64, new Shape(rows), "sample_token");
         sampleNumbers.CopyFrom<long>(CollectionsMarshal.AsSpan(samples));
-        Ops.SampleToken(logits, sampleNumbers, Upload(drawPositions), state.Tensor, drawn, recorded, default, sampling.Temperature,
-            sampling.TopK, sampling.TopP, sampling.MinP);
-        Array.Resize(ref tokens, Math.Max(tokens.Length, active.Count));
-        Array.Resize(ref logprobs, Math.Max(logprobs.Length, active.Count));
-        drawn.CopyTo(tokens.AsSpan(0, active.Count));
-        recorded.CopyTo(logprobs.AsSpan(0, active.Count));
+        Tensor drawn = arena.Allocate(DType.Int32, new Shape(rows), "sample_token");
+        Tensor recorded = arena.Allocate(DType.Float32, new Shape(rows), "sample_token");
+
+        decoding.Run(ids.Count == rows ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
+        {
+            using ArenaScope pass = arena.Enter();
+            Tensor hidden = model.Forward(tape!, tokenIds, tokenPositions, layout, cache);
+            Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, last), model.Head);
+            Ops.SampleToken(logits, sampleNumbers, drawAt, state.Tensor, drawn, recorded, default, sampling.Temperature,
+                sampling.TopK, sampling.TopP, sampling.MinP);
+        });
+
+        Array.Resize(ref tokens, Math.Max(tokens.Length, rows));
+        Array.Resize(ref logprobs, Math.Max(logprobs.Length, rows));
+        drawn.CopyTo(tokens.AsSpan(0, rows));
+        recorded.CopyTo(logprobs.AsSpan(0, rows));
     }
 
     /// <summary>Fills the host lists of a forward pass from the rows.</summary>
@@ -230,6 +240,7 @@ internal sealed class Generator : IDisposable
         int wanted = rows * KvCache.PagesFor(longest);
         if (cache is null || cache.PageCount < wanted)
         {
+            decoding.Forget();
             cache?.Dispose();
             cache = new KvCache(model.Config, model.Device, wanted);
         }
@@ -238,6 +249,7 @@ internal sealed class Generator : IDisposable
         long bytes = ScratchBytes(fed, rows, KvCache.PagesFor(longest));
         if (arena is null || arena.CapacityBytes < bytes)
         {
+            decoding.Forget();
             arena?.Dispose();
             arena = new Arena(model.Device, bytes);
             tape = new Tape(arena);

@@ -17,12 +17,15 @@ public sealed record DeviceOptions
 /// <summary>One device with one queue of work, used by one thread at a time.</summary>
 public sealed unsafe class Device : IDisposable
 {
+    private const int CudaKind = 1;
+
     private readonly ContextHandle context;
 
     private Device(string name, ContextHandle context, in DeviceInfo info)
     {
         (Name, this.context) = (name, context);
         IsMeta = name == "meta";
+        CanRecord = info.Kind == CudaKind;
         Threads = info.Threads;
         MemoryBytes = info.MemoryBytes;
         Processor = Text(info.Name);
@@ -34,6 +37,9 @@ public sealed unsafe class Device : IDisposable
 
     /// <summary>True for the device that checks every argument and touches no memory: a step on it is a memory plan.</summary>
     public bool IsMeta { get; }
+
+    /// <summary>True for a CUDA device, which can <see cref="Record"/> ops.</summary>
+    public bool CanRecord { get; }
 
     /// <summary>Threads that the ops use.</summary>
     public int Threads { get; }
@@ -92,6 +98,35 @@ public sealed unsafe class Device : IDisposable
         return new Device(name, context, info);
     }
 
+    /// <summary>
+    /// Runs a body whose ops are recorded instead of being executed. It may call ops and rewind arenas, but neither copy from or to
+    /// the host nor ask for memory; running it once before sees to the scratch memory of its ops.
+    /// </summary>
+    /// <param name="body">Calls the ops.</param>
+    /// <exception cref="DeviceException">The device cannot record, or the body did what cannot be recorded.</exception>
+    public RecordedOps Record(Action body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        NativeMethods.gb_graph_begin(context).Check();
+        try
+        {
+            body();
+        }
+        catch
+        {
+            // What went wrong in the body is what the caller should hear of.
+            if (NativeMethods.gb_graph_end(context, out GraphHandle broken) == 0)
+            {
+                broken.Dispose();
+            }
+
+            throw;
+        }
+
+        NativeMethods.gb_graph_end(context, out GraphHandle graph).Check();
+        return new RecordedOps(context, graph);
+    }
+
     /// <summary>Waits for all queued work and reports a fault of any op since the last call.</summary>
     /// <exception cref="DeviceException">An op failed after its call had returned.</exception>
     public void Synchronize() => NativeMethods.gb_context_synchronize(context).Check();
@@ -132,13 +167,13 @@ public sealed unsafe class Device : IDisposable
 
         if (name == "cuda")
         {
-            return (1, 0);
+            return (CudaKind, 0);
         }
 
         if (name.StartsWith("cuda:", StringComparison.Ordinal) &&
             int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal))
         {
-            return (1, ordinal);
+            return (CudaKind, ordinal);
         }
 
         throw new InvalidConfigException("device", $"wanted cpu, cuda:N or meta, got '{name}'.");

@@ -122,7 +122,7 @@ Cuda::Call::~Call() {
 }
 
 void Cuda::Call::finish() {
-    if (cuda_.synchronous_) cuda_.synchronize();
+    if (cuda_.synchronous_ && !cuda_.is_capturing_) cuda_.synchronize();
 }
 
 driver::Function Cuda::function(const Kernel& kernel) {
@@ -167,6 +167,7 @@ Grid Cuda::grid_for(int64_t count, int threads, int64_t per_thread) const {
 }
 
 void* Cuda::allocate(int64_t bytes) {
+    refuse_while_capturing("allocating memory");
     driver::Address memory = 0;
     const driver::Result result = driver_.allocate(&memory, static_cast<std::size_t>(bytes == 0 ? 1 : bytes));
     check(result, ("allocating " + std::to_string(bytes) + " bytes of device memory").c_str());
@@ -177,12 +178,14 @@ void* Cuda::allocate(int64_t bytes) {
 
 void Cuda::free(void* memory) {
     if (memory == nullptr) return;
+    refuse_while_capturing("freeing memory");
     check(driver_.stream_synchronize(stream_), "waiting for the stream");
     check(driver_.free(address(memory)), "freeing device memory");
 }
 
 void Cuda::copy(const void* source, void* destination, int64_t bytes, gb_copy_kind kind) {
     if (bytes == 0) return;
+    if (kind != GB_DEVICE_TO_DEVICE) refuse_while_capturing("copying from or to the host");
     const auto size = static_cast<std::size_t>(bytes);
     if (kind == GB_HOST_TO_DEVICE)
         return check(driver_.copy_in(address(destination), source, size, stream_), "copying in");
@@ -199,7 +202,42 @@ void Cuda::fill(void* destination, int byte, int64_t bytes) {
         "filling device memory");
 }
 
+void Cuda::refuse_while_capturing(const char* what) const {
+    if (is_capturing_)
+        throw Error(GB_INVALID_ARGUMENT,
+                    std::string(what) + " cannot be recorded in a graph; do it before gb_graph_begin");
+}
+
+void Cuda::begin_capture() {
+    refuse_while_capturing("a second graph");
+    check(driver_.capture_begin(stream_, driver::kCaptureThreadLocal), "beginning a graph");
+    is_capturing_ = true;
+}
+
+driver::GraphExec Cuda::end_capture() {
+    if (!is_capturing_) throw Error(GB_INVALID_ARGUMENT, "no graph was begun");
+    is_capturing_ = false;
+    driver::Graph graph = nullptr;
+    check(driver_.capture_end(stream_, &graph), "ending a graph");
+    driver::GraphExec executable = nullptr;
+    const driver::Result result = driver_.graph_instantiate(&executable, graph, 0);
+    driver_.graph_destroy(graph);
+    check(result, "instantiating a graph");
+    return executable;
+}
+
+void Cuda::launch_graph(driver::GraphExec graph) {
+    refuse_while_capturing("a graph");
+    check(driver_.graph_launch(graph, stream_), "launching a graph");
+}
+
+void Cuda::destroy_graph(driver::GraphExec graph) {
+    check(driver_.stream_synchronize(stream_), "waiting for the stream");
+    check(driver_.graph_exec_destroy(graph), "destroying a graph");
+}
+
 void Cuda::synchronize() {
+    refuse_while_capturing("waiting");
     check(driver_.stream_synchronize(stream_), operation_);
     if (fault_->raised == 0) return;
     const FaultRecord found = *fault_;

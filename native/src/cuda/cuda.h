@@ -72,6 +72,13 @@ public:
     // Waits for all queued work; throws what went wrong since the last call.
     void synchronize();
 
+    // Launches between begin and end are recorded, not run.
+    void begin_capture();
+    driver::GraphExec end_capture();
+    void launch_graph(driver::GraphExec graph);
+    void destroy_graph(driver::GraphExec graph);
+    bool is_capturing() const { return is_capturing_; }
+
     // Brackets one op: makes the context current on this thread, names the op in errors, and refuses a lost device.
     class Call {
     public:
@@ -91,6 +98,7 @@ private:
     void launch_raw(const Kernel& kernel, const Grid& grid, int threads, int64_t shared_bytes, void* arguments);
     driver::Function function(const Kernel& kernel);
     void check(driver::Result result, const char* what);
+    void refuse_while_capturing(const char* what) const;
     void open(int ordinal, void* stream);
     void close();
 
@@ -100,6 +108,7 @@ private:
     driver::Stream stream_ = nullptr;
     bool owns_stream_ = false;
     bool synchronous_ = false; // GIMBAL_SYNC=1
+    bool is_capturing_ = false;
     int multiprocessors_ = 0;
     int shared_limit_ = 0;
     int64_t memory_bytes_ = 0;

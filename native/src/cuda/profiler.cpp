@@ -16,8 +16,8 @@ namespace {
 
 using Untyped = void (*)();
 
-// Function tables of the protocol, by the module numbers of its headers: the classic calls, and those with domains, which
-// we never make but tools expect to find.
+// Function tables of the protocol, by the module numbers of its headers: the classic calls, and those with domains,
+// which we never make but tools expect to find.
 enum Module : int { kCore = 1, kCore2 = 5 };
 constexpr int kTableSize = 16, kRangePush = 9, kRangePop = 11;
 
@@ -70,9 +70,9 @@ Initialize injection() {
     if (path == nullptr || *path == '\0') return nullptr;
 #if defined(_WIN32)
     const HMODULE library = LoadLibraryA(path);
-    return library == nullptr
-               ? nullptr
-               : reinterpret_cast<Initialize>(reinterpret_cast<void*>(GetProcAddress(library, "InitializeInjectionNvtx2")));
+    return library == nullptr ? nullptr
+                              : reinterpret_cast<Initialize>(
+                                    reinterpret_cast<void*>(GetProcAddress(library, "InitializeInjectionNvtx2")));
 #else
     void* library = dlopen(path, RTLD_LAZY);
     return library == nullptr ? nullptr : reinterpret_cast<Initialize>(dlsym(library, "InitializeInjectionNvtx2"));

@@ -1,6 +1,6 @@
-// Ranges named after the ops in the timeline of a profiler. Nothing is linked: a profiler (Nsight Systems, Nsight Compute)
-// names its injection library in NVTX_INJECTION64_PATH, and that library puts its functions into our table (the injection
-// protocol of NVTX version 3). Without a profiler a range costs one comparison.
+// Ranges named after the ops in the timeline of a profiler. Nothing is linked: a profiler (Nsight Systems, Nsight
+// Compute) names its injection library in NVTX_INJECTION64_PATH, and that library puts its functions into our table
+// (the injection protocol of NVTX version 3). Without a profiler a range costs one comparison.
 #pragma once
 
 namespace gimbal {

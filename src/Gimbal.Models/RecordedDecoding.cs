@@ -1,0 +1,54 @@
+using Gimbal.Tensors;
+
+namespace Gimbal.Models;
+
+/// <summary>What makes two decode passes the same ops on the same memory: equal numbers of rows and pages, equal sampling.</summary>
+internal sealed record DecodeShape(int Rows, int PagesPerRow, SamplingOptions Sampling);
+
+/// <summary>
+/// Decode passes as one launch each, where the device can record: a pass of a shape runs op by op the first time, is recorded the
+/// second time and launched from then on. The memory that its inputs lie in must be the same every time.
+/// </summary>
+internal sealed class RecordedDecoding(Device device) : IDisposable
+{
+    /// <summary>Null: seen once.</summary>
+    private readonly Dictionary<DecodeShape, RecordedOps?> passes = [];
+
+    /// <summary>Runs a pass.</summary>
+    /// <param name="shape">Null: not a decode pass, or none that comes again.</param>
+    /// <param name="pass">Calls the ops.</param>
+    public void Run(DecodeShape? shape, Action pass)
+    {
+        if (shape is null || !device.CanRecord || !passes.TryGetValue(shape, out RecordedOps? recorded))
+        {
+            if (shape is not null && device.CanRecord)
+            {
+                passes.Add(shape, null);
+            }
+
+            pass();
+            return;
+        }
+
+        if (recorded is null)
+        {
+            recorded = device.Record(pass);
+            passes[shape] = recorded;
+        }
+
+        recorded.Launch();
+    }
+
+    /// <summary>The memory is about to move.</summary>
+    public void Forget()
+    {
+        foreach (RecordedOps? recorded in passes.Values)
+        {
+            recorded?.Dispose();
+        }
+
+        passes.Clear();
+    }
+
+    public void Dispose() => Forget();
+}
