@@ -1,6 +1,8 @@
 // Classifying an access and saying what is wrong with it; see checker.h and shadow.h.
 #include "checker.h"
 
+#include <cstdio>
+
 namespace emu {
 
 namespace {
@@ -23,50 +25,15 @@ std::string shared_name(const Block& block, std::size_t offset) {
     return std::to_string(byte - before->bytes) + " bytes past the end of " + name;
 }
 
-[[noreturn]] void raise_finding(const Finding& f, const Block& block, std::size_t bytes, Access kind, uintptr_t pc) {
-    const std::string name = shared_name(block, f.offset);
-    const std::string other = (f.other_is_known ? thread_name(f.other_thread) : "several threads") + " at " +
-                              (f.other_pc == 0 ? "an unknown line" : describe({nullptr, 0, absolute(f.other_pc)}));
-    std::string text;
-    switch (f.hazard) {
-    case Hazard::none: break;
-    case Hazard::outside: text = std::string("out-of-bounds shared ") + verb(kind) + in_bytes(bytes) + ": " + name; break;
-    case Hazard::uninitialised: text = "read of uninitialised shared memory, " + name; break;
-    case Hazard::pending:
-        text = std::string(verb(kind)) + " of shared memory with a cp.async in flight, " + name + ", copied by " + other;
-        break;
-    case Hazard::write_after_write: text = "race in shared memory, write after write by " + other + ", " + name; break;
-    case Hazard::read_after_write: text = "race in shared memory, read after write by " + other + ", " + name; break;
-    case Hazard::write_after_read: text = "race in shared memory, write after read by " + other + ", " + name; break;
-    }
-    raise_fault(text, {nullptr, 0, pc});
-}
-
-// False if the address is not the running block's shared memory.
-bool access_shared(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
-    Block& block = *machine.thread->block;
-    const std::size_t offset = address - reinterpret_cast<uintptr_t>(block.shared);
-    if (offset >= kSharedBytes) return false;
-    const Finding finding = block.shadow.access(offset, bytes, kind, moment(pc));
-    if (finding.hazard != Hazard::none) [[unlikely]]
-        raise_finding(finding, block, bytes, kind, pc);
-    return true;
-}
-
-bool access_global(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
-    (void)kind, (void)pc;
-    return device_memory().holds_quickly(address, bytes);
-}
-
 [[noreturn]] void raise_misplaced(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
     std::string text = std::string("out-of-bounds global ") + verb(kind) + in_bytes(bytes) + ": ";
-    if (device_memory().contains(address)) {
-        text += device_memory().describe(address);
+    if (device_memory.contains(address)) {
+        text += device_memory.describe(address);
     } else if (in_stacks(address)) {
         text = std::string(verb(kind)) + in_bytes(bytes) + " of another thread's local memory";
     } else {
         char number[32];
-        __builtin_snprintf(number, sizeof number, "0x%lx", static_cast<unsigned long>(address));
+        std::snprintf(number, sizeof number, "0x%lx", static_cast<unsigned long>(address));
         text = std::string(verb(kind)) + in_bytes(bytes) + " at " + number +
                ", which is no device memory: a host pointer, null, or a wild one";
     }
@@ -75,21 +42,38 @@ bool access_global(uintptr_t address, std::size_t bytes, Access kind, uintptr_t 
 
 } // namespace
 
-void check_access_slowly(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
-    if (machine.thread == nullptr || bytes == 0) return;
-    if (access_shared(address, bytes, kind, pc) || access_global(address, bytes, kind, pc)) return;
-    if (kind == Access::read && in_library(address)) return; // a constant of the kernel
+void raise_finding(const Finding& f, std::size_t bytes, Access kind, uintptr_t pc) {
+    const std::string name = shared_name(*machine.thread->block, f.offset);
+    const std::string other = (f.other_is_known ? thread_name(f.other_thread) : "several threads") + " at " +
+                              (f.other_pc == 0 ? "an unknown line" : describe({nullptr, 0, absolute(f.other_pc)}));
+    const std::string access = verb(kind);
+    std::string text;
+    switch (f.hazard) {
+    case Hazard::none: break;
+    case Hazard::outside: text = "out-of-bounds shared " + access + in_bytes(bytes) + ": " + name; break;
+    case Hazard::uninitialised: text = "read of uninitialised shared memory, " + name; break;
+    case Hazard::pending: text = access + " of shared memory with a cp.async in flight, " + name + ", by " + other; break;
+    case Hazard::write_after_write: text = "race in shared memory, write after write by " + other + ", " + name; break;
+    case Hazard::read_after_write: text = "race in shared memory, read after write by " + other + ", " + name; break;
+    case Hazard::write_after_read: text = "race in shared memory, write after read by " + other + ", " + name; break;
+    }
+    raise_fault(text, {nullptr, 0, pc});
+}
+
+void check_elsewhere(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
+    if (bytes == 0 || (kind == Access::read && in_library(address))) return;
     raise_misplaced(address, bytes, kind, pc);
 }
 
-void check_shared(const void* address, std::size_t bytes, Access kind, uintptr_t pc) {
-    if (machine.checking && !access_shared(reinterpret_cast<uintptr_t>(address), bytes, kind, pc))
-        raise_fault("an address of shared memory was wanted", {nullptr, 0, pc});
+void require_shared(const void* address, std::size_t bytes, Access kind, uintptr_t pc) {
+    const auto value = reinterpret_cast<uintptr_t>(address);
+    if (!is_shared(value)) raise_fault("an address in shared memory was wanted", {nullptr, 0, pc});
+    if (machine.checking) check_shared(value, bytes, kind, pc);
 }
 
-void check_global(const void* address, std::size_t bytes, Access kind, uintptr_t pc) {
+void require_global(const void* address, std::size_t bytes, Access kind, uintptr_t pc) {
     const auto value = reinterpret_cast<uintptr_t>(address);
-    if (machine.checking && !access_global(value, bytes, kind, pc)) raise_misplaced(value, bytes, kind, pc);
+    if (machine.checking && !check_global(value, bytes, kind, pc)) raise_misplaced(value, bytes, kind, pc);
 }
 
 } // namespace emu

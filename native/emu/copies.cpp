@@ -39,8 +39,8 @@ void copy_async16(void* shared, const void* global, bool valid, Site site) {
     const auto target = reinterpret_cast<uintptr_t>(shared), source = reinterpret_cast<uintptr_t>(global);
     if (target % kBytes != 0 || (valid && source % kBytes != 0))
         raise_fault("cp.async: an address is not aligned to 16 bytes", place);
-    check_shared(shared, kBytes, Access::write, place.pc);
-    if (valid) check_global(global, kBytes, Access::read, place.pc);
+    require_shared(shared, kBytes, Access::write, place.pc);
+    if (valid) require_global(global, kBytes, Access::read, place.pc);
     Thread& self = *machine.thread;
     const PendingCopy copy{shared, valid ? global : nullptr, copies_late()};
     if (copy.late) {
@@ -48,7 +48,7 @@ void copy_async16(void* shared, const void* global, bool valid, Site site) {
     } else {
         move(copy);
     }
-    if (machine.checking) self.block->shadow.begin_copy(shared_offset(shared), kBytes, moment(place.pc));
+    if (machine.checking) self.block->shadow.begin_copy(shared_offset(shared), kBytes, machine.moment, relative(place.pc));
     self.copies.push_back(copy);
 }
 
@@ -61,9 +61,9 @@ void copy_async_wait(unsigned pending) {
         std::size_t i = self.groups_done == 0 ? 0 : self.group_ends[self.groups_done - 1];
         for (; i < self.group_ends[self.groups_done]; ++i) {
             const PendingCopy& copy = self.copies[i];
-            if (copy.late && copy.global != nullptr) check_global(copy.global, kBytes, Access::read, pc);
+            if (copy.late && copy.global != nullptr) require_global(copy.global, kBytes, Access::read, pc);
             if (copy.late) move(copy);
-            if (machine.checking) self.block->shadow.end_copy(shared_offset(copy.shared), kBytes, moment(pc));
+            if (machine.checking) self.block->shadow.end_copy(shared_offset(copy.shared), kBytes, machine.moment);
         }
         ++self.groups_done;
     }

@@ -17,7 +17,7 @@ Driver& driver() {
 void reset_context() {
     streams().reset();
     modules().clear();
-    device_memory().free_all();
+    device_memory.free_all();
     driver().context.lost = kSuccess;
     driver().context.report.clear();
     options = options_from_environment();

@@ -17,15 +17,15 @@ namespace {
 void* pointer(Address address) { return reinterpret_cast<void*>(static_cast<uintptr_t>(address)); }
 
 bool on_device(Address address, std::size_t bytes) {
-    return bytes == 0 || device_memory().holds(address, bytes);
+    return bytes == 0 || device_memory.holds(address, bytes);
 }
 
 // In host memory that the device maps; its device pointer is its host pointer.
 bool pinned(const void* host, std::size_t bytes) {
-    return device_memory().holds_host(reinterpret_cast<uintptr_t>(host), bytes);
+    return device_memory.holds_host(reinterpret_cast<uintptr_t>(host), bytes);
 }
 
-bool on_host(const void* host) { return host != nullptr && !device_memory().contains(reinterpret_cast<uintptr_t>(host)); }
+bool on_host(const void* host) { return host != nullptr && !device_memory.contains(reinterpret_cast<uintptr_t>(host)); }
 
 Result copy_in(Address target, const void* source, std::size_t bytes, Stream& stream) {
     if (!on_device(target, bytes) || !on_host(source)) return kInvalidValue;
@@ -78,7 +78,7 @@ template <class T> Result fill(Address target, T value, std::size_t count, Strea
 
 Result allocate(Address* address, std::size_t bytes) {
     if (address == nullptr || bytes == 0) return kInvalidValue;
-    *address = device_memory().allocate(bytes, options.memory);
+    *address = device_memory.allocate(bytes, options.memory);
     return *address == 0 ? kOutOfMemory : kSuccess;
 }
 
@@ -101,7 +101,7 @@ GB_API cuMemFree_v2(Address address) {
         if (address == 0) return kSuccess;
         if (const Result forbidden = streams().forbid_in_capture(nullptr)) return forbidden;
         if (const Result result = streams().synchronize()) return result;
-        return device_memory().free(address) ? kSuccess : kInvalidValue;
+        return device_memory.free(address) ? kSuccess : kInvalidValue;
     });
 }
 
@@ -113,16 +113,16 @@ GB_API cuMemAllocAsync(Address* address, std::size_t bytes, void* stream) {
 GB_API cuMemFreeAsync(Address address, void* stream) {
     return with_stream(stream, [=](Stream& s) -> Result {
         if (s.capture != nullptr) return kNotSupported;
-        const Allocation* const allocation = device_memory().find(address);
+        const Allocation* const allocation = device_memory.find(address);
         if (allocation == nullptr || allocation->base != address) return kInvalidValue;
-        return streams().submit(s, [=] { device_memory().free(address); });
+        return streams().submit(s, [=] { device_memory.free(address); });
     });
 }
 
 GB_API cuMemGetInfo_v2(std::size_t* available, std::size_t* total) {
     return call(Needs::context, [=] {
         *total = options.memory;
-        *available = options.memory - device_memory().used();
+        *available = options.memory - device_memory.used();
         return kSuccess;
     });
 }
@@ -130,7 +130,7 @@ GB_API cuMemGetInfo_v2(std::size_t* available, std::size_t* total) {
 GB_API cuMemHostAlloc(void** host, std::size_t bytes, unsigned) {
     return call(Needs::context, [=] {
         if (host == nullptr || bytes == 0) return kInvalidValue;
-        *host = reinterpret_cast<void*>(device_memory().allocate_host(bytes));
+        *host = reinterpret_cast<void*>(device_memory.allocate_host(bytes));
         return *host == nullptr ? kOutOfMemory : kSuccess;
     });
 }
@@ -140,7 +140,7 @@ GB_API cuMemAllocHost_v2(void** host, std::size_t bytes) { return cuMemHostAlloc
 GB_API cuMemFreeHost(void* host) {
     return call(Needs::context, [=]() -> Result {
         if (const Result result = streams().synchronize()) return result;
-        return device_memory().free_host(reinterpret_cast<uintptr_t>(host)) ? kSuccess : kInvalidValue;
+        return device_memory.free_host(reinterpret_cast<uintptr_t>(host)) ? kSuccess : kInvalidValue;
     });
 }
 
@@ -194,7 +194,7 @@ GB_API cuMemsetD32_v2(Address target, unsigned value, std::size_t count) {
 
 GB_API cuMemGetAddressRange_v2(Address* base, std::size_t* bytes, Address address) {
     return call(Needs::context, [=] {
-        const Allocation* const allocation = device_memory().find(address);
+        const Allocation* const allocation = device_memory.find(address);
         if (allocation == nullptr) return kNotFound;
         if (base != nullptr) *base = allocation->base;
         if (bytes != nullptr) *bytes = allocation->bytes;
@@ -205,7 +205,7 @@ GB_API cuMemGetAddressRange_v2(Address* base, std::size_t* bytes, Address addres
 GB_API cuPointerGetAttribute(void* value, int attribute, Address address) {
     enum { kContext = 1, kMemoryType = 2, kDevicePointer = 3, kHostPointer = 4, kIsManaged = 8, kOrdinal = 9 };
     return call(Needs::context, [=] {
-        const bool device = device_memory().holds(address, 1);
+        const bool device = device_memory.holds(address, 1);
         if (!device && !pinned(pointer(address), 1)) return kInvalidValue;
         switch (attribute) {
         case kContext: *static_cast<Context**>(value) = &driver().context; return kSuccess;

@@ -8,17 +8,9 @@
 
 #include <dlfcn.h>
 
-extern "C" {
-// Set by the linker: the library's first byte and the one after its last.
-extern __attribute__((visibility("hidden"))) const char __ehdr_start;
-extern __attribute__((visibility("hidden"))) const char _end;
-}
-
 namespace emu {
 
 namespace {
-
-uintptr_t library_start() { return reinterpret_cast<uintptr_t>(&__ehdr_start); }
 
 // The path as it stands in the repository, without discriminators.
 std::string shorten(std::string_view path) {
@@ -36,8 +28,8 @@ std::vector<Frame> frames_at(uintptr_t pc) {
     Dl_info library{};
     if (dladdr(&__ehdr_start, &library) == 0) return {};
     char command[4352];
-    const auto offset = static_cast<unsigned long>(pc - 1 - library_start());
-    std::snprintf(command, sizeof command, "addr2line -C -f -i -e '%s' 0x%lx 2>/dev/null", library.dli_fname, offset);
+    std::snprintf(command, sizeof command, "addr2line -C -f -i -e '%s' 0x%x 2>/dev/null", library.dli_fname,
+                  relative(pc - 1));
     std::FILE* const output = popen(command, "r");
     if (output == nullptr) return {};
     std::vector<Frame> frames;
@@ -55,13 +47,6 @@ std::vector<Frame> frames_at(uintptr_t pc) {
 bool is_layer(const Frame& frame) { return frame.where.find("simt/host.h") != std::string::npos; }
 
 } // namespace
-
-bool in_library(uintptr_t address) {
-    return address >= library_start() && address < reinterpret_cast<uintptr_t>(&_end);
-}
-
-uint32_t relative(uintptr_t pc) { return static_cast<uint32_t>(pc - library_start()); }
-uintptr_t absolute(uint32_t pc) { return library_start() + pc; }
 
 std::string describe(const Place& place) {
     std::string text;

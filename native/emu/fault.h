@@ -4,6 +4,12 @@
 #include <cstdint>
 #include <string>
 
+extern "C" {
+// Set by the linker: the library's first byte and the one after its last.
+extern __attribute__((visibility("hidden"))) const char __ehdr_start;
+extern __attribute__((visibility("hidden"))) const char _end;
+}
+
 namespace emu {
 
 // A place in a kernel: file and line where the source handed them over, and an address to look them up by.
@@ -18,10 +24,13 @@ struct Place {
 std::string describe(const Place& place);
 
 // Addresses of code relative to this library's beginning, so that 32 bits hold them.
-uint32_t relative(uintptr_t pc);
-uintptr_t absolute(uint32_t pc);
+inline uint32_t relative(uintptr_t pc) { return static_cast<uint32_t>(pc - reinterpret_cast<uintptr_t>(&__ehdr_start)); }
+inline uintptr_t absolute(uint32_t pc) { return reinterpret_cast<uintptr_t>(&__ehdr_start) + pc; }
 
 // True if `address` lies in this library: constants of kernels, among other things.
-bool in_library(uintptr_t address);
+inline bool in_library(uintptr_t address) {
+    return address - reinterpret_cast<uintptr_t>(&__ehdr_start) <
+           static_cast<uintptr_t>(&_end - &__ehdr_start);
+}
 
 } // namespace emu

@@ -56,7 +56,7 @@ bool redirect(void* context, const char* what) {
 
 void on_bad_access(int signal, siginfo_t* info, void* context) {
     if (redirect(context, "access to unmapped memory: a wild pointer, or more than a thread's stack holds")) return;
-    if (device_memory().contains(reinterpret_cast<uintptr_t>(info->si_addr))) {
+    if (device_memory.contains(reinterpret_cast<uintptr_t>(info->si_addr))) {
         static constexpr char kText[] = "cudaemu: host code dereferences a device pointer\n";
         [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
     }

@@ -68,8 +68,17 @@ void make_ready(Thread& thread) {
     ready.push(&thread);
 }
 
+// The thread runs from now on.
+void enter(Thread& thread) {
+    Block& block = *thread.block;
+    machine.thread = &thread;
+    machine.shared = reinterpret_cast<uintptr_t>(block.shared);
+    machine.shadow = &block.shadow;
+    machine.moment = {block.start_time, block.time, block.warp_time[thread.linear / kWarpSize], thread.linear};
+}
+
 void switch_to(Fiber& from, Thread& to) {
-    machine.thread = &to;
+    enter(to);
     switch_fiber(from, to.fiber);
 }
 
@@ -81,7 +90,8 @@ void give_way() {
         return;
     }
     Thread& next = *ready.pop();
-    if (&next != &self) switch_to(self.fiber, next);
+    if (&next == &self) return enter(self);
+    switch_to(self.fiber, next);
 }
 
 [[noreturn]] void leave_launch() {
@@ -336,12 +346,6 @@ void spin(const Place& place) {
 }
 
 bool in_stacks(uintptr_t address) { return stacks.contains(address); }
-
-Moment moment(uintptr_t pc) {
-    const Thread& self = *machine.thread;
-    const Block& block = *self.block;
-    return {block.start_time, block.time, block.warp_time[self.linear / kWarpSize], relative(pc), self.linear};
-}
 
 } // namespace emu
 

@@ -117,10 +117,14 @@ std::string run(const Launch& launch);
 
 // ---- for the parts of the machine
 
-// What the running fiber is; the hooks read it at every access of a kernel.
+// What runs; the hooks read the first part at every access of a kernel.
 struct Machine {
     Thread* thread = nullptr; // null outside a launch
+    uintptr_t shared = 0;     // of the thread's block
+    Shadow* shadow = nullptr; // of the thread's block
+    Moment moment;            // the thread's
     bool checking = false;
+
     Launch launch;
     unsigned threads_per_block = 0;
     uint32_t clock = 0;
@@ -142,9 +146,6 @@ void perform_collective(Collective kind, unsigned mask, Thread* const* lanes);
 // Lets others run: what this thread looks at may change only then. A launch in which all threads only do that, with
 // nothing changing, is a deadlock.
 void spin(const Place& place);
-
-// The running thread's view of time.
-Moment moment(uintptr_t pc);
 
 // "thread (3, 0, 0)" for a linear index in the running block.
 std::string thread_name(unsigned linear);

@@ -13,11 +13,15 @@ namespace emu {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kPoisonFile = std::size_t{16} << 20;
-constexpr std::size_t kEager = kPoisonFile; // smaller allocations are filled, larger ones mapped to the poison file
+constexpr std::size_t kEager = std::size_t{256} << 20; // larger allocations are mapped to the poison file, not filled
 constexpr std::size_t kRemembered = 256;    // freed allocations that a report can still name
 
-std::size_t round_up(std::size_t bytes) { return (bytes + kPage - 1) & ~(kPage - 1); }
+std::size_t round_up(std::size_t bytes, std::size_t unit = kPage) { return (bytes + unit - 1) / unit * unit; }
+
+// What allocations of a size are aligned to: opening and closing huge pages costs next to nothing.
+std::size_t alignment_of(std::size_t bytes) { return bytes >= kHugePage && bytes <= kEager ? kHugePage : kPage; }
 
 // A file of 0xff bytes. Mapped privately again and again it poisons any size without being copied until written.
 int poison_file() {
@@ -35,10 +39,7 @@ int poison_file() {
 
 } // namespace
 
-DeviceMemory& device_memory() {
-    static DeviceMemory memory;
-    return memory;
-}
+DeviceMemory device_memory;
 
 uintptr_t DeviceMemory::find_room(std::size_t bytes) {
     if (base_ == 0) {
@@ -46,14 +47,19 @@ uintptr_t DeviceMemory::find_room(std::size_t bytes) {
         if (memory == MAP_FAILED) return 0;
         base_ = next_ = top_ = reinterpret_cast<uintptr_t>(memory);
     }
-    const std::size_t needed = bytes + kPage; // with its red zone
-    if (next_ + needed <= base_ + kReserved) return std::exchange(next_, next_ + needed);
+    const std::size_t alignment = alignment_of(bytes);
+    const auto behind = [&](uintptr_t address) { return round_up(address, alignment) + bytes + kPage; };
+    if (behind(next_) <= base_ + kReserved) {
+        const uintptr_t address = round_up(next_, alignment);
+        next_ = behind(next_);
+        return address;
+    }
     uintptr_t from = base_; // the range is used up: the first gap between live allocations
     for (const auto& [address, allocation] : live_) {
-        if (address - from >= needed) return from;
+        if (behind(from) <= address) return round_up(from, alignment);
         from = address + round_up(allocation.bytes) + kPage;
     }
-    return base_ + kReserved - from >= needed ? from : 0;
+    return behind(from) <= base_ + kReserved ? round_up(from, alignment) : 0;
 }
 
 uintptr_t DeviceMemory::allocate(std::size_t bytes, std::size_t capacity) {
@@ -70,8 +76,10 @@ uintptr_t DeviceMemory::allocate(std::size_t bytes, std::size_t capacity) {
 }
 
 void DeviceMemory::poison(uintptr_t base, std::size_t bytes) {
+    void* const memory = reinterpret_cast<void*>(base);
     if (bytes <= kEager || poison_file() < 0) {
-        std::memset(reinterpret_cast<void*>(base), 0xff, std::min(bytes, kEager));
+        if (alignment_of(bytes) == kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);
+        std::memset(memory, 0xff, std::min(bytes, kEager));
         return;
     }
     for (std::size_t done = 0; done < bytes; done += kPoisonFile)

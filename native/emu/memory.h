@@ -64,7 +64,7 @@ private:
     static const Allocation* find(const Allocations& all, uintptr_t address);
     static bool holds(const Allocations& all, uintptr_t address, std::size_t bytes);
     bool holds_less_quickly(uintptr_t address, std::size_t bytes);
-    uintptr_t find_room(std::size_t pages);
+    uintptr_t find_room(std::size_t bytes);
     void poison(uintptr_t base, std::size_t bytes);
 
     Allocations live_;
@@ -76,13 +76,13 @@ private:
     unsigned count_ = 0, opened_ = 0;
 };
 
-DeviceMemory& device_memory();
+extern __attribute__((visibility("hidden"))) DeviceMemory device_memory;
 
 // Opens device memory for a scope.
 class OpenMemory {
 public:
-    OpenMemory() { device_memory().open(); }
-    ~OpenMemory() { device_memory().close(); }
+    OpenMemory() { device_memory.open(); }
+    ~OpenMemory() { device_memory.close(); }
     OpenMemory(const OpenMemory&) = delete;
     OpenMemory& operator=(const OpenMemory&) = delete;
 };

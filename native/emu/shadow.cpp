@@ -12,6 +12,7 @@ void Shadow::allocate(std::size_t offset, std::size_t bytes) {
     unallocated.writer = kUnallocated;
     cells_.resize(words, unallocated);
     std::fill(cells_.begin() + static_cast<std::ptrdiff_t>(offset / 4), cells_.end(), Cell{});
+    whole_ = 4 * words;
     if (bytes % 4 == 0) return;
     split(words - 1);
     for (std::size_t i = bytes % 4; i < 4; ++i) parts_[4 * (words - 1) + i] = unallocated;
@@ -24,7 +25,7 @@ void Shadow::split(std::size_t word) {
     cells_[word].writer = kSplit;
 }
 
-Finding Shadow::access_slowly(std::size_t offset, std::size_t bytes, Access kind, const Moment& m) {
+Finding Shadow::access_slowly(std::size_t offset, std::size_t bytes, Access kind, const Moment& m, uint32_t pc) {
     for (std::size_t i = offset; i < offset + bytes;) {
         const std::size_t word = i / 4;
         if (word >= cells_.size()) return {.hazard = Hazard::outside, .offset = i};
@@ -35,7 +36,7 @@ Finding Shadow::access_slowly(std::size_t offset, std::size_t bytes, Access kind
         if (!whole && !marked && cell.writer != kSplit) split(word);
         const bool in_parts = cell.write_time == kMarked && cell.writer == kSplit;
         for (std::size_t k = i; k < end; k = in_parts ? k + 1 : end) {
-            Finding finding = access_cell(in_parts ? parts_[k] : cell, kind, m);
+            Finding finding = access_cell(in_parts ? parts_[k] : cell, kind, m, pc);
             finding.offset = k;
             if (finding.hazard != Hazard::none) return finding;
         }
@@ -45,9 +46,9 @@ Finding Shadow::access_slowly(std::size_t offset, std::size_t bytes, Access kind
     return {};
 }
 
-Finding Shadow::access_cell(Cell& c, Access kind, const Moment& m) {
-    const auto found = [&](Hazard hazard, unsigned thread, uint32_t pc) {
-        return Finding{hazard, 0, thread, pc, thread < kWarp};
+Finding Shadow::access_cell(Cell& c, Access kind, const Moment& m, uint32_t pc) {
+    const auto found = [&](Hazard hazard, unsigned thread, uint32_t at) {
+        return Finding{hazard, 0, thread, at, thread < kWarp};
     };
     if (c.write_time == kMarked)
         return c.writer == kPending ? found(Hazard::pending, c.reader, c.read_pc) : found(Hazard::outside, kBlock, 0);
@@ -55,17 +56,17 @@ Finding Shadow::access_cell(Cell& c, Access kind, const Moment& m) {
     if (!write_is_ordered(c, m) && !(kind == Access::atomic && c.atomic))
         return found(kind == Access::read ? Hazard::read_after_write : Hazard::write_after_write, c.writer, c.write_pc);
     if (kind == Access::read) {
-        read(c, m);
+        read(c, m, pc);
         return {};
     }
     if (!reads_are_ordered(c, m)) return found(Hazard::write_after_read, c.reader, c.read_pc);
-    c = {m.warp_time, 0, m.pc, 0, m.thread, 0, kind == Access::atomic};
+    c = {m.warp_time, 0, pc, 0, m.thread, 0, kind == Access::atomic};
     return {};
 }
 
-void Shadow::begin_copy(std::size_t offset, std::size_t bytes, const Moment& m) {
+void Shadow::begin_copy(std::size_t offset, std::size_t bytes, const Moment& m, uint32_t pc) {
     for (std::size_t word = offset / 4; word < (offset + bytes) / 4; ++word)
-        cells_[word] = {kMarked, 0, 0, m.pc, kPending, m.thread, false};
+        cells_[word] = {kMarked, 0, 0, pc, kPending, m.thread, false};
 }
 
 void Shadow::end_copy(std::size_t offset, std::size_t bytes, const Moment& m) {

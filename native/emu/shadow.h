@@ -15,13 +15,12 @@
 
 namespace emu {
 
-// One thread's view of time, in which an access is judged.
+// One thread's view of time, in which its accesses are judged.
 struct Moment {
-    uint32_t block_start; // cells written before are not initialised
-    uint32_t block_time;  // last barrier of the block
-    uint32_t warp_time;   // last barrier of the warp, at least block_time
-    uint32_t pc;          // of the access, relative to the library
-    uint16_t thread;      // linear index in the block
+    uint32_t block_start = 0; // cells written before are not initialised
+    uint32_t block_time = 0;  // last barrier of the block
+    uint32_t warp_time = 0;   // last barrier of the warp, at least block_time
+    uint16_t thread = 0;      // linear index in the block
 };
 
 enum class Access : uint8_t { read, write, atomic };
@@ -40,26 +39,27 @@ struct Finding {
 class Shadow {
 public:
     // Nothing is allocated any more, and nothing remembered.
-    void clear() { cells_.clear(); }
+    void clear() {
+        cells_.clear();
+        whole_ = 0;
+    }
     // Bytes [offset, offset + bytes) may be used from now on; offset is a multiple of 16, beyond all earlier ones.
     void allocate(std::size_t offset, std::size_t bytes);
 
-    // Judges an access and records it if there is nothing wrong.
-    Finding access(std::size_t offset, std::size_t bytes, Access kind, const Moment& m) {
-        if (offset % 4 == 0 && bytes % 4 == 0 && offset + bytes <= 4 * cells_.size()) {
+    // Judges an access and records it if there is nothing wrong. pc: where it stands, relative to the library.
+    Finding access(std::size_t offset, std::size_t bytes, Access kind, const Moment& m, uint32_t pc) {
+        std::size_t done = 0;
+        if (offset % 4 == 0 && bytes % 4 == 0 && offset + bytes <= whole_ && kind != Access::atomic) {
             Cell* cell = &cells_[offset / 4];
-            Cell* const end = cell + bytes / 4;
-            for (; cell != end; ++cell)
-                if (!(kind == Access::read ? read(*cell, m) : kind == Access::write && write(*cell, m))) break;
-            if (cell == end) return {};
-            const auto done = static_cast<std::size_t>(cell - &cells_[offset / 4]) * 4;
-            return access_slowly(offset + done, bytes - done, kind, m);
+            for (; done != bytes; done += 4, ++cell)
+                if (!(kind == Access::read ? read(*cell, m, pc) : write(*cell, m, pc))) break;
+            if (done == bytes) [[likely]] return {};
         }
-        return access_slowly(offset, bytes, kind, m);
+        return access_slowly(offset + done, bytes - done, kind, m, pc);
     }
 
     // An asynchronous copy has begun, or ended, on whole words that access() has found free to write.
-    void begin_copy(std::size_t offset, std::size_t bytes, const Moment& m);
+    void begin_copy(std::size_t offset, std::size_t bytes, const Moment& m, uint32_t pc);
     void end_copy(std::size_t offset, std::size_t bytes, const Moment& m);
 
 private:
@@ -91,30 +91,35 @@ private:
         return same_warp && c.read_time < m.warp_time;
     }
 
-    static bool read(Cell& c, const Moment& m) {
-        if (c.write_time < m.block_start || !write_is_ordered(c, m)) return false;
+    static bool read(Cell& c, const Moment& m, uint32_t pc) {
+        const bool written_before_barrier = c.write_time - m.block_start < m.block_time - m.block_start;
+        if (!written_before_barrier && (c.write_time < m.block_start || !write_is_ordered(c, m))) return false;
+        if (c.reader == kBlock && c.read_time >= m.block_time) { // several warps already
+            if (c.read_time < m.warp_time) c.read_time = m.warp_time;
+            return true;
+        }
+        uint16_t reader = m.thread;
         if (!reads_are_ordered(c, m)) {
             const bool same_warp = (c.reader < kWarp ? c.reader >> 5 : c.reader - kWarp) == m.thread >> 5;
-            c.reader = same_warp ? static_cast<uint16_t>(kWarp + (m.thread >> 5)) : static_cast<uint16_t>(kBlock);
-            c.read_time = m.warp_time > c.read_time ? m.warp_time : c.read_time;
-        } else {
-            c.reader = m.thread;
-            c.read_time = m.warp_time;
+            reader = same_warp ? static_cast<uint16_t>(kWarp + (m.thread >> 5)) : static_cast<uint16_t>(kBlock);
         }
-        c.read_pc = m.pc;
+        c.read_time = reader < kWarp || m.warp_time > c.read_time ? m.warp_time : c.read_time;
+        c.reader = reader;
+        c.read_pc = pc;
         return true;
     }
-    static bool write(Cell& c, const Moment& m) {
+    static bool write(Cell& c, const Moment& m, uint32_t pc) {
         if (c.write_time == kMarked || !write_is_ordered(c, m) || !reads_are_ordered(c, m)) return false;
-        c = {m.warp_time, 0, m.pc, 0, m.thread, 0, false};
+        c = {m.warp_time, 0, pc, 0, m.thread, 0, false};
         return true;
     }
 
-    Finding access_slowly(std::size_t offset, std::size_t bytes, Access kind, const Moment& m);
-    static Finding access_cell(Cell& c, Access kind, const Moment& m);
+    Finding access_slowly(std::size_t offset, std::size_t bytes, Access kind, const Moment& m, uint32_t pc);
+    static Finding access_cell(Cell& c, Access kind, const Moment& m, uint32_t pc);
     void split(std::size_t word);
 
     std::vector<Cell> cells_; // one per word, up to the end of what is allocated
+    std::size_t whole_ = 0;   // bytes that cells_ stands for
     std::vector<Cell> parts_; // four per word, of words that are split
 };
 

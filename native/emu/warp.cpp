@@ -167,7 +167,7 @@ uint4 load_matrices(const void* row, int matrices, bool transposed, Site site) {
     Thread& self = *machine.thread;
     if (static_cast<int>(self.linear % kWarpSize) < 8 * matrices) {
         if (reinterpret_cast<uintptr_t>(row) % 16 != 0) raise_fault("ldmatrix: row not aligned to 16 bytes", place);
-        check_shared(row, 16, Access::read, place.pc);
+        require_shared(row, 16, Access::read, place.pc);
     }
     auto& operand = self.operand.load;
     operand.row = row;
