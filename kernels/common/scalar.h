@@ -30,14 +30,16 @@ GB_DEVICE float sqrt(float a) {
 GB_DEVICE float select(bool mask, float yes, float no) {
     return mask ? yes : no;
 }
-GB_DEVICE float round_even(float a) {
-    return rintf(a);
+// |x| up to 2^22 (exp needs no more): past 1.5 2^23 a float has no fraction left. Two additions instead of a conversion,
+// which a GPU does at a quarter of the rate.
+constexpr float kIntegersFrom = 12582912.0f;
+GB_DEVICE float round_even(float x) {
+    return (x + kIntegersFrom) - kIntegersFrom;
 }
 
-// 2^n for integral n in -126..127; any value for NaN, which the caller selects away.
-GB_DEVICE float power_of_two(float n) {
-    const int e = n >= -127.0f && n <= 128.0f ? static_cast<int>(n) : 0;
-    return __uint_as_float(static_cast<unsigned>(e + 127) << 23);
+// y 2^n, by adding n to the exponent of y: both numbers are normal. Any value for NaN, which the caller selects away.
+GB_DEVICE float times_power_of_two(float y, float n) {
+    return __uint_as_float(__float_as_uint(y) + (__float_as_uint(n + kIntegersFrom) << 23));
 }
 
 // For positive normal x = m 2^e with m in [1, 2): e as a float, and m.

@@ -1,6 +1,7 @@
-// The norm of all gradients. The array is cut into at most 256 pieces by its length alone; a piece is summed in sixteen
-// double lanes and the fixed tree, the pieces in ascending order. A float32 squared is exact in double and cannot
-// overflow.
+// The norm of all gradients. The array is cut into pieces by its length alone (GradNormPlan); a piece is summed in
+// sixteen double lanes and the fixed tree, the pieces in ascending order. A float32 squared is exact in double and
+// cannot overflow.
+#include "grad_norm.h"
 #include "cpu/cpu.h"
 #include "cpu/simd.h"
 #include "cpu/team.h"
@@ -8,8 +9,6 @@
 namespace gimbal::GB_ISA {
 
 namespace {
-
-constexpr int64_t kMaximumPieces = 256;
 
 double sum_of_squares(const float* x, int64_t begin, int64_t end) {
     double lanes[kLanes] = {};
@@ -28,13 +27,13 @@ double sum_of_squares(const float* x, int64_t begin, int64_t end) {
 } // namespace
 
 void cpu_grad_norm(Cpu& cpu, const float* gradients, gb_step_state* state, int64_t count, float max_norm) {
-    const int64_t even = (count + kMaximumPieces - 1) / kMaximumPieces;
-    const int64_t length = even > kElementGrain ? (even + kLanes - 1) / kLanes * kLanes : kElementGrain;
-    double squares[kMaximumPieces];
-    Team::ranges(cpu.threads, count, length,
-                 [&](int64_t begin, int64_t end) { squares[begin / length] = sum_of_squares(gradients, begin, end); });
+    const GradNormPlan plan(count);
+    double squares[GradNormPlan::kPieces];
+    Team::ranges(cpu.threads, count, plan.length, [&](int64_t begin, int64_t end) {
+        squares[begin / plan.length] = sum_of_squares(gradients, begin, end);
+    });
     double total = 0;
-    for (int64_t piece = 0; piece * length < count; ++piece)
+    for (int64_t piece = 0; piece < plan.pieces; ++piece)
         total += squares[piece];
     const double norm = std::sqrt(total);
     const double coefficient = static_cast<double>(max_norm) / (norm + 1e-6);

@@ -15,7 +15,7 @@ gb_status gb_adamw(gb_context* context, float* weights, const float* gradients, 
             check.require(beta2 >= 0 && beta2 < 1, "beta2", "0 up to but not 1", beta2);
             check.require(epsilon >= 0, "epsilon", "0 or more", epsilon);
             check.finite("weight_decay", weight_decay);
-            check.dtype("copy_dtype", copy_dtype, {GB_FLOAT32});
+            check.storage("copy_dtype", copy_dtype);
             check.pointer("weights", weights, count > 0);
             check.pointer("gradients", gradients, count > 0);
             check.pointer("m", m, count > 0);

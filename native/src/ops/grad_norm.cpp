@@ -1,3 +1,4 @@
+#include "grad_norm.h"
 #include "op.h"
 
 using namespace gimbal;
@@ -11,6 +12,7 @@ gb_status gb_grad_norm(gb_context* context, const float* gradients, gb_step_stat
             check.pointer("gradients", gradients, count > 0);
             check.pointer("state", state);
             check.require(max_norm == max_norm, "max_norm", "a number", max_norm);
+            context->require_workspace(GradNormPlan::bytes());
         },
         [](const auto& ops) { return ops.grad_norm; }, gradients, state, count, max_norm);
 }

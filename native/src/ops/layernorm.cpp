@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include "common/column_sum_plan.h"
+
 using namespace gimbal;
 
 gb_status gb_layernorm(gb_context* context, const void* x, const void* weight, const void* bias, void* y, float* mean,
@@ -45,6 +47,8 @@ gb_status gb_layernorm_backward(gb_context* context, const void* dy, const void*
             check.pointer("mean", mean, rows > 0);
             check.pointer("rstd", rstd, rows > 0);
             check.pointer("dx", dx, rows > 0);
+            if (dweight != nullptr || dbias != nullptr)
+                context->require_workspace(ColumnSumPlan(rows, width).bytes(2));
         },
         [](const auto& ops) { return ops.layernorm_backward; }, dy, x, weight, mean, rstd, dx, dweight, dbias, rows,
         width, accumulate, x_dtype, weight_dtype, y_dtype);

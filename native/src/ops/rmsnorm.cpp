@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include "common/column_sum_plan.h"
+
 using namespace gimbal;
 
 gb_status gb_rmsnorm(gb_context* context, const void* x, const void* weight, void* y, float* rstd, int64_t rows,
@@ -40,6 +42,7 @@ gb_status gb_rmsnorm_backward(gb_context* context, const void* dy, const void* x
             check.pointer("weight", weight, rows > 0);
             check.pointer("rstd", rstd, rows > 0);
             check.pointer("dx", dx, rows > 0);
+            if (dweight != nullptr) context->require_workspace(ColumnSumPlan(rows, width).bytes(1));
         },
         [](const auto& ops) { return ops.rmsnorm_backward; }, dy, x, weight, rstd, dx, dweight, rows, width, accumulate,
         x_dtype, weight_dtype, y_dtype);
