@@ -27,7 +27,8 @@ template <class F> GB_INLINE F times_power_of_two(F y, F n) {
 // e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN
 // for NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
 template <class F> GB_INLINE F exp(F x) {
-    constexpr float kLowest = -87.3365447505531f, kHighest = 88.7228391116729f;
+    // The last floats whose results are normal numbers, on this side of ln(2^-126) and of ln(max).
+    constexpr float kLowest = -87.3365402f, kHighest = 88.7228317f;
     const F clamped = min(max(x, constant<F>(kLowest)), constant<F>(kHighest));
     const F n = round_even(clamped * constant<F>(1.44269504088896f));
     F r = fma(n, constant<F>(-0.693145751953125f), clamped);
