@@ -56,6 +56,21 @@ template <class T> GB_DEVICE bool aligned4(const T* p) {
     return (reinterpret_cast<uintptr_t>(p) & (4 * sizeof(T) - 1)) == 0;
 }
 
+// The first `count` of four elements, the others 0. A vector, not a Pack: the compiler would merge its loads with those
+// of the other branch, one by one.
+GB_DEVICE float4 load_four(const float* p) {
+    return *reinterpret_cast<const float4*>(p);
+}
+GB_DEVICE float4 load_four(const bf16* p) {
+    const Pack<4> x = load(p, Width<4>{});
+    return make_float4(x[0], x[1], x[2], x[3]);
+}
+template <class T> GB_DEVICE float4 load_some(const T* p, int count, bool aligned) {
+    if (aligned && count >= 4) return load_four(p);
+    const auto element = [&](int j) { return j < count ? load(p + j) : 0.0f; };
+    return make_float4(element(0), element(1), element(2), element(3));
+}
+
 GB_DEVICE int64_t grid_thread() {
     return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }

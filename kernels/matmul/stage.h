@@ -8,13 +8,6 @@
 
 namespace gimbal::device {
 
-// The first `count` of four elements, the others 0.
-GB_DEVICE float4 load_some(const float* p, int count, bool aligned) {
-    if (aligned && count >= 4) return *reinterpret_cast<const float4*>(p);
-    const auto element = [&](int j) { return j < count ? p[j] : 0.0f; };
-    return make_float4(element(0), element(1), element(2), element(3));
-}
-
 // Pieces of Extent rows and Depth columns of an operand, one after the other along the depth, moved by Threads threads.
 // In shared memory element (i, d) lies at i * RowStride + d * DepthStride; one of the two strides is 1.
 template <int Extent, int Depth, int Threads, int RowStride, int DepthStride> class Stage {

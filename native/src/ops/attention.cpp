@@ -76,6 +76,9 @@ gb_status gb_attention_backward(gb_context* context, const void* q, const void* 
             check.pointer("dq", dq, some);
             check.pointer("dk", dk, some);
             check.pointer("dv", dv, some);
+            check.product("tokens * q_heads", {shape->tokens, shape->q_heads, 4});
+            // D of every row, where a device cannot keep it closer.
+            context->require_workspace(shape->tokens * shape->q_heads * static_cast<int64_t>(sizeof(float)));
         },
         [](const auto& ops) { return ops.attention_backward; }, q, k, v, y, lse, dy, q_starts, dq, dk, dv, shape);
 }

@@ -1,0 +1,50 @@
+// attention: y_i = sum_{j <= p_i} softmax_j(scale q_i . k_j) v_j for every head, and its backward; gimbal.h has the
+// shapes and the formulas.
+// q, y and their gradients, k, v and theirs: float32. head_dim is any: 128 channels at most are summed by one block of
+// threads, in tiles 64 or 128 wide. lse float32.
+//
+// Forward: a block of threads owns 64 rows (token, head of a key head's group) of one sequence, 16 when decoding, and
+// walks their keys 32 at a time through shared memory, as FlashAttention does (Dao et al. 2022). Backward: first D of
+// every row, then a block owns 32 keys and walks the queries that see them, and another owns 32 queries and walks their
+// keys: 7 products instead of 5, for which nothing is added by two blocks. Bound: FFMA in prefill and training; in
+// decoding the bytes of keys and values.
+//
+// Order of additions: the CPU's, native/src/cpu/attention/. A score is one chain over the channels; blocks of 32 keys,
+// splits of 256, merged ascending; weights of a row are summed in 16 lanes (lane = key mod 16). It depends on neither
+// the tile, the neighbours nor the device.
+#include "attention.h"
+
+#include "attention/backward.h"
+#include "attention/forward.h"
+
+using namespace gimbal;
+using namespace gimbal::device;
+
+#define GB_ATTENTION(width)                                                                                            \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads) attention_kernel_##width(AttentionArguments a) {   \
+        GB_DYNAMIC_SHARED(float, shared);                                                                              \
+        attend<kAttentionRows / kThreadsDown, width, float, float>(a, shared);                                         \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
+        attention_kernel_few_##width(AttentionArguments a) {                                                           \
+        GB_DYNAMIC_SHARED(float, shared);                                                                              \
+        attend<kAttentionFewRows / kThreadsDown, width, float, float>(a, shared);                                      \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
+        attention_backward_kernel_keys_##width(AttentionBackwardArguments a) {                                         \
+        GB_DYNAMIC_SHARED(float, shared);                                                                              \
+        attend_backward_keys<width, float, float>(a, shared);                                                          \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
+        attention_backward_kernel_queries_##width(AttentionBackwardArguments a) {                                      \
+        GB_DYNAMIC_SHARED(float, shared);                                                                              \
+        attend_backward_queries<width, float, float>(a, shared);                                                       \
+    }
+GB_ATTENTION(64)
+GB_ATTENTION(128)
+#undef GB_ATTENTION
+
+extern "C" __global__ void __launch_bounds__(kAttentionThreads)
+    attention_backward_kernel_dots(AttentionBackwardArguments a) {
+    dot_outputs<float>(a);
+}

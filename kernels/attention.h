@@ -1,0 +1,65 @@
+// What the launchers of attention (native/src/cuda/attention.cpp) hand their kernels.
+#pragma once
+
+#include "common/fault.h"
+
+#include <cstdint>
+
+namespace gimbal {
+
+constexpr int kAttentionThreads = 128;
+constexpr int kAttentionKeys = 32;        // of a block of keys: part of the result
+constexpr int64_t kAttentionSplit = 256;  // keys of a split: part of the result
+constexpr int kAttentionRows = 64;        // rows of a tile of queries, a row being a token and a query head
+constexpr int kAttentionFewRows = 16;     // the same, for decoding
+constexpr int kAttentionBackwardRows = 32;
+constexpr int kAttentionNarrow = 64;      // channels of a block; heads wider than the wider take several blocks
+constexpr int kAttentionWide = 128;
+
+// Blocks that cover `rows` rows of several sequences in tiles of `tile` rows, none of which crosses a sequence; a few
+// may find nothing to do. Needs no knowledge of the lengths: see tile_start in attention/sequences.h.
+constexpr int64_t attention_tiles(int64_t rows, int64_t sequences, int64_t tile) {
+    return rows / tile + sequences;
+}
+
+struct AttentionSequences {
+    const int32_t *q_starts, *k_starts, *k_lengths, *pages;
+    int64_t sequences, tokens, kv_rows, page_size, max_pages;
+    FaultSite q_starts_fault, k_starts_fault, k_lengths_fault, pages_fault;
+};
+
+struct AttentionSizes {
+    int64_t q_heads, kv_heads, head_dim;
+    int64_t q_stride, kv_stride, y_stride;
+    float scale;
+};
+
+struct AttentionArguments {
+    const void *q, *k, *v;
+    void* y;
+    float* lse;
+    AttentionSequences sequences;
+    AttentionSizes sizes;
+};
+
+struct AttentionBackwardArguments {
+    const void *q, *k, *v, *y;
+    const float* lse;
+    const void* dy;
+    void *dq, *dk, *dv;
+    float* dots; // (tokens, q_heads), of the workspace
+    AttentionSequences sequences;
+    AttentionSizes sizes;
+};
+
+// Floats of shared memory, for tiles `width` channels wide; a row is padded by four, so that the rows that a warp reads
+// together lie in different banks.
+constexpr int64_t attention_floats(int64_t rows, int64_t width) {
+    return (rows + 2 * kAttentionKeys) * (width + 4) + rows * (kAttentionKeys + 4) + rows * width;
+}
+constexpr int64_t attention_backward_floats(int64_t width) {
+    return (2 * kAttentionBackwardRows + 2 * kAttentionKeys) * (width + 4) +
+           2 * kAttentionKeys * (kAttentionBackwardRows + 4);
+}
+
+} // namespace gimbal
