@@ -67,6 +67,7 @@ public:
     }
 
     GB_DEVICE void run() {
+        if (a_.needed != nullptr && *a_.needed == 0) return;
         const int thread = static_cast<int>(threadIdx.x);
         Stage<Tile, kStep, Threads, 1, kStride> left(a_.a, i0_, a_.m, 0, thread), right(a_.b, j0_, a_.n, 0, thread);
         left.fetch(a_.k);
@@ -169,6 +170,7 @@ GB_DEVICE Pack<4> load_along(const MatmulOperand& operand, int64_t i, int64_t d,
 
 // Rows rows of A to a lane, 4 Rows in all. partial (warps, 4 Rows, 8); totals (4 Rows, 8).
 template <int Rows> GB_DEVICE void multiply_few(const MatmulArguments& a, float* tiles, float* partial, float* totals) {
+    if (a.needed != nullptr && *a.needed == 0) return;
     constexpr int kOutputs = 4 * Rows * kMatmulFewColumns;
     const int thread = static_cast<int>(threadIdx.x), lane = thread & 31, warp = thread >> 5;
     const int warps = static_cast<int>(blockDim.x) >> 5;

@@ -2,7 +2,7 @@
 // they are in the cache. Rows that do not count (target -1; in the backward also those whose gradients are 0) are left
 // out before the product, so they cost nothing; a row's bits do not depend on its neighbours, so leaving some out
 // changes none.
-#include "linear_logprob.h"
+#include "linear_logprob_chunk.h"
 
 #include "cpu/checks.h"
 #include "cpu/cpu.h"

@@ -1,6 +1,5 @@
 // Which kernel multiplies is a matter of speed: all of them add in the same order.
-#include "matmul.h"
-#include "cuda/cuda.h"
+#include "cuda/multiply.h"
 
 #include <algorithm>
 #include <utility>
@@ -30,29 +29,32 @@ void multiply_few(Cuda& cuda, const MatmulArguments& a) {
 
 } // namespace
 
+void multiply(Cuda& cuda, const MatmulArguments& product) {
+    if (product.m == 0 || product.n == 0) return;
+    if (product.m <= kMatmulFewRows) return multiply_few(cuda, product);
+    if (product.n <= kMatmulFewRows) return multiply_few(cuda, transposed(product));
+    const int64_t large = tiles(product, kMatmulLargeTile);
+    if (product.m > kMatmulSmallTile && product.n > kMatmulSmallTile && large >= cuda.multiprocessors())
+        return cuda.launch({"matmul", "matmul_kernel_large"}, {large}, kMatmulLargeThreads, product);
+    cuda.launch({"matmul", "matmul_kernel_small"}, {tiles(product, kMatmulSmallTile)}, kMatmulSmallThreads, product);
+}
+
 void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, void* c, int64_t m, int64_t n, int64_t k,
                  int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a, int32_t trans_b, int32_t accumulate, gb_dtype,
                  gb_dtype, gb_dtype) {
-    if (m == 0 || n == 0) return;
-    const MatmulArguments arguments{.a = {static_cast<const float*>(a), lda, trans_a == 0},
-                                    .b = {static_cast<const float*>(b), ldb, trans_b != 0},
-                                    .bias = static_cast<const float*>(bias),
-                                    .c = static_cast<float*>(c),
-                                    .m = m,
-                                    .n = n,
-                                    .k = k,
-                                    .bias_row_step = 0,
-                                    .bias_column_step = 1,
-                                    .c_row_step = ldc,
-                                    .c_column_step = 1,
-                                    .accumulate = accumulate != 0};
-    if (m <= kMatmulFewRows) return multiply_few(cuda, arguments);
-    if (n <= kMatmulFewRows) return multiply_few(cuda, transposed(arguments));
-    const int64_t large = tiles(arguments, kMatmulLargeTile);
-    if (m > kMatmulSmallTile && n > kMatmulSmallTile && large >= cuda.multiprocessors())
-        return cuda.launch({"matmul", "matmul_kernel_large"}, {large}, kMatmulLargeThreads, arguments);
-    cuda.launch({"matmul", "matmul_kernel_small"}, {tiles(arguments, kMatmulSmallTile)}, kMatmulSmallThreads,
-                arguments);
+    multiply(cuda, {.a = {static_cast<const float*>(a), lda, trans_a == 0},
+                    .b = {static_cast<const float*>(b), ldb, trans_b != 0},
+                    .bias = static_cast<const float*>(bias),
+                    .c = static_cast<float*>(c),
+                    .needed = nullptr,
+                    .m = m,
+                    .n = n,
+                    .k = k,
+                    .bias_row_step = 0,
+                    .bias_column_step = 1,
+                    .c_row_step = ldc,
+                    .c_column_step = 1,
+                    .accumulate = accumulate != 0});
 }
 
 } // namespace gimbal

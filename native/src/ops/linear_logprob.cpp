@@ -1,4 +1,4 @@
-#include "linear_logprob.h"
+#include "linear_logprob_chunk.h"
 #include "gimbal.h"
 #include "op.h"
 #include "packed.h"
