@@ -8,12 +8,12 @@
 namespace gimbal {
 
 constexpr int kAttentionThreads = 128;
-constexpr int kAttentionKeys = 32;        // of a block of keys: part of the result
-constexpr int64_t kAttentionSplit = 256;  // keys of a split: part of the result
-constexpr int kAttentionRows = 64;        // rows of a tile of queries, a row being a token and a query head
-constexpr int kAttentionFewRows = 16;     // the same, for decoding
+constexpr int kAttentionKeys = 32;       // of a block of keys: part of the result
+constexpr int64_t kAttentionSplit = 256; // keys of a split: part of the result
+constexpr int kAttentionRows = 64;       // rows of a tile of queries, a row being a token and a query head
+constexpr int kAttentionFewRows = 16;    // the same, for decoding
 constexpr int kAttentionBackwardRows = 32;
-constexpr int kAttentionNarrow = 64;      // channels of a block; heads wider than the wider take several blocks
+constexpr int kAttentionNarrow = 64; // channels of a block; heads wider than the wider take several blocks
 constexpr int kAttentionWide = 128;
 
 // Blocks that cover `rows` rows of several sequences in tiles of `tile` rows, none of which crosses a sequence; a few

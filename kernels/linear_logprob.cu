@@ -52,7 +52,7 @@ GB_DEVICE void plan(const LinearLogprobWorkspace& workspace, int64_t rows, int* 
 // False, and a fault, for a target outside the vocabulary.
 GB_DEVICE bool is_target(const FaultSite& fault, int64_t r, int64_t target, int64_t vocabulary) {
     if (target >= -1 && target < vocabulary) return true;
-    raise(fault, r, target, vocabulary);
+    raise(fault, r, target, vocabulary, -1);
     return false;
 }
 

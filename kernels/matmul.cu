@@ -107,8 +107,12 @@ private:
     static constexpr int kStride = Tile + 4, kPiece = kStep * kStride;
 
     // Rows come as two fours, half a tile apart, and columns as one or two: neighbours in a warp read neighbours.
-    GB_DEVICE static constexpr int row_of(int i) { return i / 4 * (Tile / 2) + i % 4; }
-    GB_DEVICE static constexpr int column_of(int j) { return j / 4 * 4 * kAcross + j % 4; }
+    GB_DEVICE static constexpr int row_of(int i) {
+        return i / 4 * (Tile / 2) + i % 4;
+    }
+    GB_DEVICE static constexpr int column_of(int j) {
+        return j / 4 * 4 * kAcross + j % 4;
+    }
 
     GB_DEVICE void clear() {
 #pragma unroll
@@ -162,8 +166,8 @@ private:
 // Four elements of a row of A along the depth.
 GB_DEVICE Pack<4> load_along(const MatmulOperand& operand, int64_t i, int64_t d, bool aligned) {
     if (aligned) return load(operand.data + i * operand.stride + d, Width<4>{});
-    const float* p = operand.depth_contiguous ? operand.data + i * operand.stride + d
-                                              : operand.data + d * operand.stride + i;
+    const float* p =
+        operand.depth_contiguous ? operand.data + i * operand.stride + d : operand.data + d * operand.stride + i;
     const int64_t next = operand.depth_contiguous ? 1 : operand.stride;
     return {{p[0], p[next], p[2 * next], p[3 * next]}};
 }
@@ -262,9 +266,9 @@ extern "C" __global__ void __launch_bounds__(kMatmulSmallThreads) matmul_kernel_
 
 #define GB_MATMUL_FEW(rows)                                                                                            \
     extern "C" __global__ void __launch_bounds__(32 * kMatmulFewWarps) matmul_kernel_few##rows(MatmulArguments a) {    \
-        GB_SHARED(float, tiles, kMatmulFewWarps * kMatmulFewColumns * kFewStride);                                     \
-        GB_SHARED(float, partial, kMatmulFewWarps * rows * kMatmulFewColumns);                                         \
-        GB_SHARED(float, totals, rows * kMatmulFewColumns);                                                            \
+        GB_SHARED(float, tiles, kMatmulFewWarps* kMatmulFewColumns* kFewStride);                                       \
+        GB_SHARED(float, partial, kMatmulFewWarps* rows* kMatmulFewColumns);                                           \
+        GB_SHARED(float, totals, rows* kMatmulFewColumns);                                                             \
         multiply_few<rows / 4>(a, tiles, partial, totals);                                                             \
     }
 GB_MATMUL_FEW(4)

@@ -23,8 +23,8 @@ struct MatmulOperand {
 
 struct MatmulArguments {
     MatmulOperand a, b;
-    const float* bias; // nullable; element i * bias_row_step + j * bias_column_step goes to c(i, j)
-    float* c;          // (i, j) at i * c_row_step + j * c_column_step
+    const float* bias;     // nullable; element i * bias_row_step + j * bias_column_step goes to c(i, j)
+    float* c;              // (i, j) at i * c_row_step + j * c_column_step
     const int32_t* needed; // nullable; 0 there, in device memory: the product is not needed, and C stays as it is
     int64_t m, n, k;
     int64_t bias_row_step, bias_column_step;

@@ -47,6 +47,6 @@ template <class T> GB_DEVICE void sum_rows(const SumRowsArguments& a, float* til
 } // namespace
 
 extern "C" __global__ void __launch_bounds__(kSumRowsThreads) sum_rows_kernel(SumRowsArguments a) {
-    GB_SHARED(float, tile, kStep * kStride);
+    GB_SHARED(float, tile, kStep* kStride);
     sum_rows<float>(a, tile);
 }

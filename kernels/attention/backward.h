@@ -1,6 +1,6 @@
-// Backward attention. The probabilities are computed again from q, k and lse, 32 queries by 32 keys at a time, once for dk
-// and dv (a block of threads owns 32 keys) and once for dq (it owns 32 queries), so that no two blocks of threads add
-// to one element.
+// Backward attention. The probabilities are computed again from q, k and lse, 32 queries by 32 keys at a time, once for
+// dk and dv (a block of threads owns 32 keys) and once for dq (it owns 32 queries), so that no two blocks of threads
+// add to one element.
 #pragma once
 
 #include "attention/sequences.h"
@@ -31,8 +31,7 @@ public:
     GB_DEVICE BackwardTile(const AttentionBackwardArguments& a, const SequenceTile& tile, float* shared)
         : a_(a), tile_(tile), queries_(shared), dy_(queries_ + kAttentionBackwardRows * kStride),
           keys_(dy_ + kAttentionBackwardRows * kStride), values_(keys_ + kAttentionKeys * kStride),
-          weights_(values_ + kAttentionKeys * kStride),
-          dscores_(weights_ + kAttentionBackwardRows * kWeightStride) {}
+          weights_(values_ + kAttentionKeys * kStride), dscores_(weights_ + kAttentionBackwardRows * kWeightStride) {}
 
     GB_DEVICE bool chunked() const { return a_.sizes.head_dim > Width; }
     GB_DEVICE int64_t rows_from(int64_t i) const {
@@ -127,8 +126,8 @@ GB_DEVICE void attend_backward_keys(const AttentionBackwardArguments& a, float* 
             for (int r = 0; r < Tile::kRows; ++r)
 #pragma unroll
                 for (int c = 0; c < kThreadKeys; ++c) {
-                    const int at = (thread_across() + c * kThreadsAcross) * kWeightStride + thread_down() +
-                                   r * kThreadsDown;
+                    const int at =
+                        (thread_across() + c * kThreadsAcross) * kWeightStride + thread_down() + r * kThreadsDown;
                     tile.weights_[at] = p[r][c];
                     tile.dscores_[at] = ds[r][c];
                 }

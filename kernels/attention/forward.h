@@ -6,8 +6,8 @@
 
 namespace gimbal::device {
 
-// A tile has 16 Rows rows of one sequence and one key head: tokens ascending, for each its query heads. Width channels of the
-// values are summed here, from the block's slice on; scores take all channels, Width at a time.
+// A tile has 16 Rows rows of one sequence and one key head: tokens ascending, for each its query heads. Width channels
+// of the values are summed here, from the block's slice on; scores take all channels, Width at a time.
 template <int Rows, int Width, class T, class KV> class ForwardTile {
 public:
     static constexpr int kRows = kThreadsDown * Rows;
@@ -41,10 +41,16 @@ private:
     static constexpr int kStride = Width + 4, kSlots = Width / kThreadsAcross;
 
     // Heads wider than the tile: queries and keys come in pieces, again for every block of keys.
-    GB_DEVICE bool chunked() const { return a_.sizes.head_dim > Width; }
+    GB_DEVICE bool chunked() const {
+        return a_.sizes.head_dim > Width;
+    }
 
-    GB_DEVICE int64_t token(int64_t r) const { return tile_.token + (tile_.first + r) / group_; }
-    GB_DEVICE int64_t head(int64_t r) const { return kv_head_ * group_ + (tile_.first + r) % group_; }
+    GB_DEVICE int64_t token(int64_t r) const {
+        return tile_.token + (tile_.first + r) / group_;
+    }
+    GB_DEVICE int64_t head(int64_t r) const {
+        return kv_head_ * group_ + (tile_.first + r) % group_;
+    }
 
     GB_DEVICE void load_queries(int64_t channel) {
         const T* q = static_cast<const T*>(a_.q) + channel;

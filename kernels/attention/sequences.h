@@ -19,8 +19,7 @@ GB_DEVICE int64_t sequence_of(const AttentionSequences& sequences, int64_t b, in
     int64_t first = 0;
     for (int64_t count = sequences.sequences; count > 1;) {
         const int64_t step = (count + 31) / 32;
-        const bool before =
-            lane * step < count && tile_start(sequences, first + lane * step, group, tile) <= b;
+        const bool before = lane * step < count && tile_start(sequences, first + lane * step, group, tile) <= b;
         const unsigned found = __ballot_sync(~0u, before);
         const int64_t last = found == 0 ? 0 : __popc(found) - 1;
         first += last * step;
@@ -67,7 +66,7 @@ private:
         if (queries == 0) return true;
         const int64_t room = sequences.page_size > 0 ? sequences.max_pages * sequences.page_size : sequences.kv_rows;
         if (keys < queries || keys > room) {
-            refuse(sequences.k_lengths_fault, s, keys, room + 1);
+            refuse(sequences.k_lengths_fault, s, keys, room + 1, queries);
             return false;
         }
         if (sequences.page_size > 0) return true;
@@ -77,8 +76,8 @@ private:
         return false;
     }
 
-    GB_DEVICE static void refuse(const FaultSite& site, int64_t row, int64_t value, int64_t limit) {
-        if (threadIdx.x == 0) raise(site, row, value, limit);
+    GB_DEVICE static void refuse(const FaultSite& site, int64_t row, int64_t value, int64_t limit, int64_t lowest = 0) {
+        if (threadIdx.x == 0) raise(site, row, value, limit, lowest);
     }
 };
 

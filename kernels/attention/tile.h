@@ -35,7 +35,6 @@ GB_DEVICE float sum_across(float low, float high) {
     return value;
 }
 
-
 // Brings Rows rows to shared memory, Width channels each, Width + 4 apart. row(r) is the address of row r < count;
 // the other rows are `absent`.
 template <int Rows, int Width, class Row>
@@ -136,8 +135,7 @@ GB_DEVICE void add_weighted(Sums<Rows, Width>& sums, const float* weights, const
 
 // The same where row i sees only keys below visible[i]: what lies beyond is not touched, whatever it holds.
 template <int Rows, int Width>
-GB_DEVICE void add_visible(Sums<Rows, Width>& sums, const float* weights, const float* in,
-                           const int (&visible)[Rows]) {
+GB_DEVICE void add_visible(Sums<Rows, Width>& sums, const float* weights, const float* in, const int (&visible)[Rows]) {
     weights += thread_down() * kWeightStride;
 #pragma unroll 1
     for (int j = 0; j < kAttentionKeys; ++j) {
@@ -149,8 +147,8 @@ GB_DEVICE void add_visible(Sums<Rows, Width>& sums, const float* weights, const 
     }
 }
 
-// Writes the thread's rows of sums: out(i) is the address of channel 0 of row i's slice, or null; `depth` channels of it
-// exist. value(i, x) is what is written of x.
+// Writes the thread's rows of sums: out(i) is the address of channel 0 of row i's slice, or null; `depth` channels of
+// it exist. value(i, x) is what is written of x.
 template <int Rows, int Width, class T, class Out, class Value>
 GB_DEVICE void write_sums(const Sums<Rows, Width>& sums, int64_t depth, Out out, Value value) {
     const int channel = 4 * thread_across();

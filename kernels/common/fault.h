@@ -13,7 +13,7 @@ struct FaultRecord {
     const char* argument; // of the host: the name of the argument
     int64_t row;
     int64_t value;
-    int64_t limit; // what was wanted: less than this
+    int64_t lowest, limit; // what was wanted: at least `lowest`, less than `limit`
 };
 
 // What a launch hands its kernel.
@@ -30,12 +30,13 @@ struct FaultSite {
 
 namespace gimbal::device {
 
-GB_DEVICE void raise(const FaultSite& site, int64_t row, int64_t value, int64_t limit) {
+GB_DEVICE void raise(const FaultSite& site, int64_t row, int64_t value, int64_t limit, int64_t lowest = 0) {
     if (atomicCAS(&site.record->raised, 0u, 1u) != 0u) return;
     site.record->op = site.op;
     site.record->argument = site.argument;
     site.record->row = row;
     site.record->value = value;
+    site.record->lowest = lowest;
     site.record->limit = limit;
 }
 

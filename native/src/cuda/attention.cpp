@@ -6,8 +6,8 @@ namespace gimbal {
 namespace {
 
 AttentionSizes sizes_of(const gb_attention_shape& shape) {
-    return {shape.q_heads, shape.kv_heads, shape.head_dim, shape.q_stride, shape.kv_stride, shape.y_stride,
-            shape.scale};
+    return {shape.q_heads,   shape.kv_heads, shape.head_dim, shape.q_stride,
+            shape.kv_stride, shape.y_stride, shape.scale};
 }
 
 AttentionSequences sequences_of(const Cuda& cuda, const gb_attention_shape& shape, const int32_t* q_starts,
@@ -48,7 +48,7 @@ void cuda_attention(Cuda& cuda, const void* q, const void* k, const void* v, con
     const int64_t group = shape->q_heads / shape->kv_heads, rows = shape->tokens * group;
     const bool few = rows <= kAttentionFewRows * shape->sequences, narrow = width_of(*shape) == kAttentionNarrow;
     const int tile = few ? kAttentionFewRows : kAttentionRows;
-    const char* name = few ? narrow ? "attention_kernel_few_64" : "attention_kernel_few_128"
+    const char* name = few      ? narrow ? "attention_kernel_few_64" : "attention_kernel_few_128"
                        : narrow ? "attention_kernel_64"
                                 : "attention_kernel_128";
     cuda.launch({"attention", name},

@@ -243,7 +243,7 @@ void Cuda::synchronize() {
     const FaultRecord found = *fault_;
     *fault_ = {};
     throw Error(GB_OUT_OF_RANGE, std::string(found.op) + ": " + found.argument + "[" + std::to_string(found.row) +
-                                     "]: wanted 0 to " + std::to_string(found.limit - 1) + ", got " +
+                                     "]: wanted " + std::to_string(found.lowest) + " to " + std::to_string(found.limit - 1) + ", got " +
                                      std::to_string(found.value));
 }
 

@@ -44,6 +44,7 @@ public sealed class MatmulPackedTests : OpTests
     [Fact]
     public void PacksAgainOnlyForAnotherVersion()
     {
+        Assert.SkipUnless(TestDevice.IsCpu, "a CUDA device reads the matrix where it lies");
         Tensor a = From(Normal(5, seed: 6), [1, 5]), first = From(Normal(15, seed: 7), [5, 3]);
         Tensor second = From(Normal(15, seed: 8), [5, 3]), c = Empty([1, 3]);
         using PackedMatrix packed = new(Device, n: 3, k: 5);
