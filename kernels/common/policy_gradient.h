@@ -46,7 +46,8 @@ template <class F> GB_INLINE PolicyTerm<F> policy_term(F ratio, F advantage, con
     const auto saturated = ratio > bounds.delta;
     const F bounded = select(saturated, bounds.delta, ratio);
     const auto negative = advantage<none, positive = advantage> none;
-    const auto clipped_low = negative & (bounded < bounds.low), clipped_high = positive & (bounded > bounds.high);
+    using Mask = typename PolicyTerm<F>::Mask; // of bools, & makes an int
+    const Mask clipped_low = negative & (bounded < bounds.low), clipped_high = positive & (bounded > bounds.high);
     const auto dual = negative & (bounded > bounds.dual);
     const F free = select(advantage == none, none, -(advantage * bounded));
     const F loss =

@@ -4,6 +4,8 @@
 #include "cpu/rows.h"
 #include "cpu/statistics.h"
 
+#include "gaussian_logprob.h"
+
 namespace gimbal::GB_ISA {
 namespace {
 
@@ -30,21 +32,22 @@ void cpu_gaussian_logprob(Cpu& cpu, const float* mean, const float* log_std, con
 void cpu_gaussian_logprob_backward(Cpu& cpu, const float* mean, const float* log_std, const float* actions,
                                    const float* dlogprob, const float* dentropy, float* dmean, float* dlog_std,
                                    int64_t rows, int64_t dims) {
-    constexpr int64_t kRowGrain = 512;
     for_lanes(0, dims, [&](int64_t d, auto n) {
         const F16 inverse = exp(-load(log_std + d, n));
         double total[16] = {};
-        sum_pieces<16>(cpu.threads, rows, kRowGrain, total, [&](int64_t begin, int64_t end, double(&sums)[16]) {
-            D16 sum;
-            for (int64_t r = begin; r < end; ++r) {
-                const int64_t at = r * dims + d;
-                const F16 z = (load(actions + at, n) - load(mean + at, n)) * inverse;
-                const F16 g = broadcast(dlogprob[r]), h = broadcast(dentropy != nullptr ? dentropy[r] : 0.0f);
-                store(dmean + at, g * (z * inverse), n);
-                sum.add(fma(g, fma(z, z, broadcast(-1.0f)), h));
-            }
-            sum.store(sums);
-        });
+        sum_pieces<16>(cpu.threads, rows, kPieceBlocks * kGaussianRowUnit, total,
+                       [&](int64_t begin, int64_t end, double(&sums)[16]) {
+                           D16 sum;
+                           for (int64_t r = begin; r < end; ++r) {
+                               const int64_t at = r * dims + d;
+                               const F16 z = (load(actions + at, n) - load(mean + at, n)) * inverse;
+                               const F16 g = broadcast(dlogprob[r]),
+                                         h = broadcast(dentropy != nullptr ? dentropy[r] : 0.0f);
+                               store(dmean + at, g * (z * inverse), n);
+                               sum.add(fma(g, fma(z, z, broadcast(-1.0f)), h));
+                           }
+                           sum.store(sums);
+                       });
         const int64_t lanes = dims - d < kLanes ? dims - d : kLanes;
         for (int64_t i = 0; i < lanes; ++i)
             dlog_std[d + i] += static_cast<float>(total[i]);

@@ -7,6 +7,9 @@
 #include "cpu/statistics.h"
 #include "cpu/transpose.h"
 
+#include "common/moments.h"
+#include "group_advantages.h"
+
 namespace gimbal::GB_ISA {
 namespace {
 
@@ -19,40 +22,19 @@ struct Groups {
     bool scaled;
 };
 
+// Of a block of groups; the deviation of its i-th group goes to lane i mod 16.
 struct Totals {
-    double groups = 0, equal = 0, deviations = 0;
+    double groups = 0, equal = 0, deviations[16] = {};
 
-    GB_INLINE void add(double elements, bool all_equal, double deviation) {
+    GB_INLINE void add(int64_t i, double elements, bool all_equal, double deviation) {
         if (elements == 0) return;
         groups += 1;
         equal += all_equal ? 1 : 0;
-        deviations += deviation;
+        deviations[i % 16] += deviation;
     }
 };
 
-// What turns a reward into its advantage: ((r - near) - rest) / divisor, or 0 in a group of equal rewards. The mean is
-// near + rest, so that deviations keep float32's digits beside a large mean.
-struct Baseline {
-    double elements, near, rest, deviation, divisor;
-    bool equal;
-
-    // `left` and `squares`: sums of (r - near) and of its square.
-    GB_INLINE void finish(double left, double squares, const Groups& groups) {
-        rest = elements > 0 ? left / elements : 0;
-        const double sum = squares - left * rest;
-        deviation = equal ? 0 : std::sqrt((sum < 0 ? 0 : sum) / (elements - 1));
-        divisor = groups.scaled ? deviation + static_cast<double>(groups.epsilon) : 1;
-    }
-};
-
-GB_INLINE Baseline begin_baseline(double sum, double elements, float lowest, float highest) {
-    // The extremes skip NaN, the sum does not.
-    const bool equal = elements == 0 || (lowest == highest && sum == sum);
-    const double mean = elements > 0 ? sum / elements : 0;
-    return {elements, static_cast<double>(static_cast<float>(mean)), 0, 0, 1, equal};
-}
-
-void large_group(const Groups& groups, int64_t group, Totals& totals) {
+void large_group(const Groups& groups, int64_t group, int64_t lane, Totals& totals) {
     const float* rewards = groups.rewards + group * groups.size;
     const uint8_t* mask = groups.mask == nullptr ? nullptr : groups.mask + group * groups.size;
     D16 sum, left, squares;
@@ -72,8 +54,8 @@ void large_group(const Groups& groups, int64_t group, Totals& totals) {
         left.add(d);
         squares.add(d * d);
     });
-    base.finish(reduce_add(left), reduce_add(squares), groups);
-    totals.add(base.elements, base.equal, base.deviation);
+    base.finish(reduce_add(left), reduce_add(squares), groups.epsilon, groups.scaled);
+    totals.add(lane, base.elements, base.equal, base.deviation);
     const F16 rest = broadcast(static_cast<float>(base.rest)), divisor = broadcast(static_cast<float>(base.divisor));
     for_lanes(0, groups.size, [&](int64_t i, auto n) {
         const F16 scaled = base.equal ? zero() : ((load(rewards + i, n) - near) - rest) / divisor;
@@ -121,10 +103,10 @@ void small_groups(const Groups& groups, int64_t first, int count, Totals& totals
     left.store(lefts);
     squares.store(square_sums);
     for (int g = 0; g < 16; ++g) {
-        bases[g].finish(lefts[g], square_sums[g], groups);
+        bases[g].finish(lefts[g], square_sums[g], groups.epsilon, groups.scaled);
         rests[g] = static_cast<float>(bases[g].rest);
         divisors[g] = bases[g].equal ? kInfinity : static_cast<float>(bases[g].divisor);
-        if (g < count) totals.add(bases[g].elements, bases[g].equal, bases[g].deviation);
+        if (g < count) totals.add(g, bases[g].elements, bases[g].equal, bases[g].deviation);
     }
     const F16 rest = load(rests), divisor = load(divisors);
     for (int i = 0; i < size; ++i) {
@@ -140,20 +122,19 @@ void cpu_group_advantages(Cpu& cpu, const float* rewards, const uint8_t* mask, f
                           int64_t groups, int64_t group_size, float epsilon, int32_t scaling) {
     if (group_size == 0) return;
     const Groups all{rewards, mask, advantages, group_size, epsilon, scaling == GB_SCALE_GROUP};
-    const int64_t fitting = kElementGrain / group_size / 16 * 16;
-    sum_pieces<3>(cpu.threads, groups, fitting > 0 ? fitting : 1, statistics,
+    sum_pieces<3>(cpu.threads, groups, kPieceBlocks * group_unit(group_size), statistics,
                   [&](int64_t begin, int64_t end, double(&sums)[3]) {
                       Totals totals;
                       if (group_size > 16) {
                           for (int64_t g = begin; g < end; ++g)
-                              large_group(all, g, totals);
+                              large_group(all, g, g - begin, totals);
                       } else {
                           for (int64_t g = begin; g < end; g += 16)
                               small_groups(all, g, end - g < 16 ? static_cast<int>(end - g) : 16, totals);
                       }
                       sums[0] = totals.groups;
                       sums[1] = totals.equal;
-                      sums[2] = totals.deviations;
+                      sums[2] = tree_sum(totals.deviations);
                   });
 }
 

@@ -1,9 +1,11 @@
-// Statistics of a pass over an array: sixteen double lanes, and pieces of fixed size whose sums are added in ascending
-// order, so that the bits depend on the count alone.
+// Statistics of a pass over an array in the order of kernels/common/cut.h: sixteen double lanes and their tree for a
+// block, blocks ascending in a piece, pieces ascending, so that the bits depend on the count alone.
 #pragma once
 
 #include "cpu/simd.h"
 #include "cpu/team.h"
+
+#include "common/cut.h"
 
 namespace gimbal::GB_ISA {
 
@@ -14,6 +16,13 @@ struct D16 {
     GB_INLINE void add(F16 x) {
         lo = _mm512_add_pd(lo, _mm512_cvtps_pd(_mm512_castps512_ps256(x.v)));
         hi = _mm512_add_pd(hi, _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)));
+    }
+    // The square of a float is exact in double.
+    GB_INLINE void add_square(F16 x) {
+        const __m512d a = _mm512_cvtps_pd(_mm512_castps512_ps256(x.v)),
+                      b = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1));
+        lo = _mm512_fmadd_pd(a, a, lo);
+        hi = _mm512_fmadd_pd(b, b, hi);
     }
     GB_INLINE void store(double* p) const {
         _mm512_storeu_pd(p, lo);
@@ -31,6 +40,16 @@ struct D16 {
         c = _mm256_add_pd(c, _mm256_cvtps_pd(_mm256_castps256_ps128(x.hi)));
         d = _mm256_add_pd(d, _mm256_cvtps_pd(_mm256_extractf128_ps(x.hi, 1)));
     }
+    GB_INLINE void add_square(F16 x) {
+        const __m256d p = _mm256_cvtps_pd(_mm256_castps256_ps128(x.lo)),
+                      q = _mm256_cvtps_pd(_mm256_extractf128_ps(x.lo, 1)),
+                      r = _mm256_cvtps_pd(_mm256_castps256_ps128(x.hi)),
+                      s = _mm256_cvtps_pd(_mm256_extractf128_ps(x.hi, 1));
+        a = _mm256_fmadd_pd(p, p, a);
+        b = _mm256_fmadd_pd(q, q, b);
+        c = _mm256_fmadd_pd(r, r, c);
+        d = _mm256_fmadd_pd(s, s, d);
+    }
     GB_INLINE void store(double* p) const {
         _mm256_storeu_pd(p, a);
         _mm256_storeu_pd(p + 4, b);
@@ -46,6 +65,10 @@ struct D16 {
     GB_INLINE void add(F16 x) {
         for (int i = 0; i < 16; ++i)
             v[i] += static_cast<double>(x.v[i]);
+    }
+    GB_INLINE void add_square(F16 x) {
+        for (int i = 0; i < 16; ++i)
+            v[i] += static_cast<double>(x.v[i]) * static_cast<double>(x.v[i]);
     }
     GB_INLINE void store(double* p) const {
         for (int i = 0; i < 16; ++i)
@@ -68,24 +91,31 @@ GB_INLINE double reduce_add(const D16& a) {
     return tree_sum(v);
 }
 
-// Calls body(begin, end, partial) over pieces of `grain` elements, where body writes N sums, and adds these, in
-// ascending order, to statistics (nullable).
+static_assert(kElementGrain == kPieceBlocks * kBlockUnit);
+
+// Calls body(begin, end, sums) over the blocks of pieces of `grain` elements (or more, if there are many), where body
+// writes N sums, and adds these to statistics (nullable). A piece is a task.
 template <int N, class Body>
 void sum_pieces(int threads, int64_t count, int64_t grain, double* statistics, Body&& body) {
-    constexpr int64_t kWave = 64; // partial sums held at a time, on the stack
-    double partial[kWave][N];
-    const int64_t pieces = (count + grain - 1) / grain;
-    for (int64_t first = 0; first < pieces; first += kWave) {
-        const int64_t wave = pieces - first < kWave ? pieces - first : kWave;
-        Team::run(threads, wave, [&](int64_t piece) {
-            const int64_t begin = (first + piece) * grain;
-            body(begin, count - begin < grain ? count : begin + grain, partial[piece]);
-        });
-        if (statistics == nullptr) continue;
-        for (int64_t piece = 0; piece < wave; ++piece)
+    const Cut cut = cut_blocks(count, grain / kPieceBlocks);
+    const int64_t pieces = (cut.blocks + kPieceBlocks - 1) / kPieceBlocks;
+    double partial[kMostPieces][N];
+    Team::run(threads, pieces, [&](int64_t piece) {
+        for (double& sum : partial[piece])
+            sum = 0;
+        const int64_t first = piece * kPieceBlocks;
+        for (int64_t b = first; b < cut.blocks && b < first + kPieceBlocks; ++b) {
+            const int64_t begin = b * cut.block;
+            double sums[N];
+            body(begin, count - begin < cut.block ? count : begin + cut.block, sums);
             for (int i = 0; i < N; ++i)
-                statistics[i] += partial[piece][i];
-    }
+                partial[piece][i] += sums[i];
+        }
+    });
+    if (statistics == nullptr) return;
+    for (int64_t piece = 0; piece < pieces; ++piece)
+        for (int i = 0; i < N; ++i)
+            statistics[i] += partial[piece][i];
 }
 
 // Sixteen weights. An element of weight 0 leaves no trace in any sum, even if it is not finite; the lanes past the end

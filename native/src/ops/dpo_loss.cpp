@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "dpo_loss.h"
 
 using namespace gimbal;
 
@@ -15,6 +18,8 @@ gb_status gb_dpo_loss(gb_context* context, const float* chosen, const float* rej
             check.pointer("rejected", rejected, pairs > 0);
             check.pointer("ref_chosen", ref_chosen, pairs > 0 && ref_rejected != nullptr);
             check.pointer("ref_rejected", ref_rejected, pairs > 0 && ref_chosen != nullptr);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(pairs, kBlockUnit, kDpoLossStatistics));
         },
         [](const auto& ops) { return ops.dpo_loss; }, chosen, rejected, ref_chosen, ref_rejected, weights, losses,
         dchosen, drejected, statistics, pairs, beta, label_smoothing);

@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "grpo_loss.h"
 
 using namespace gimbal;
 
@@ -17,6 +20,8 @@ gb_status gb_grpo_loss(gb_context* context, const float* logprobs, const float* 
             check.pointer("old_logprobs", old_logprobs, count > 0);
             check.pointer("ref_logprobs", ref_logprobs, count > 0 && beta != 0);
             check.pointer("advantages", advantages, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kGrpoLossStatistics));
         },
         [](const auto& ops) { return ops.grpo_loss; }, logprobs, old_logprobs, ref_logprobs, advantages, weights,
         losses, dlogprobs, statistics, count, clip_low, clip_high, delta, beta);

@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "ppo_clip_loss.h"
 
 using namespace gimbal;
 
@@ -15,6 +18,8 @@ gb_status gb_ppo_clip_loss(gb_context* context, const float* logprobs, const flo
             check.pointer("logprobs", logprobs, count > 0);
             check.pointer("old_logprobs", old_logprobs, count > 0);
             check.pointer("advantages", advantages, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kPpoClipLossStatistics));
         },
         [](const auto& ops) { return ops.ppo_clip_loss; }, logprobs, old_logprobs, advantages, weights, losses,
         dlogprobs, statistics, count, clip_low, clip_high, dual_clip);

@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "reward_loss.h"
 
 using namespace gimbal;
 
@@ -12,6 +15,8 @@ gb_status gb_reward_loss(gb_context* context, const float* chosen, const float* 
             check.finite("center", center);
             check.pointer("chosen", chosen, pairs > 0);
             check.pointer("rejected", rejected, pairs > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(pairs, kBlockUnit, kRewardLossStatistics));
         },
         [](const auto& ops) { return ops.reward_loss; }, chosen, rejected, margins, weights, losses, dchosen, drejected,
         statistics, pairs, center);

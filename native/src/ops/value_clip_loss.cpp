@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "value_clip_loss.h"
 
 using namespace gimbal;
 
@@ -13,6 +16,8 @@ gb_status gb_value_clip_loss(gb_context* context, const float* values, const flo
             check.pointer("values", values, count > 0);
             check.pointer("old_values", old_values, count > 0 && clip_range > 0);
             check.pointer("returns", returns, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kValueClipLossStatistics));
         },
         [](const auto& ops) { return ops.value_clip_loss; }, values, old_values, returns, weights, losses, dvalues,
         statistics, count, clip_range);

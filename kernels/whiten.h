@@ -1,0 +1,13 @@
+// What the launcher of whiten (native/src/cuda/whiten.cpp) hands its kernel.
+#pragma once
+
+#include "common/cut.h"
+
+namespace gimbal {
+
+// The mean of the kept ones of so many elements at the start is near enough to the whole mean that sums of differences
+// from it lose no digits.
+constexpr int kWhitenPivotElements = 256;
+constexpr int64_t kWhitenSums = 3; // elements, differences from the pivot, their squares
+
+} // namespace gimbal
