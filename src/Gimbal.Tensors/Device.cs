@@ -17,7 +17,7 @@ public sealed record DeviceOptions
 /// <summary>One device with one queue of work, used by one thread at a time.</summary>
 public sealed unsafe class Device : IDisposable
 {
-    private const int CudaKind = 1;
+    private const int GpuKind = 1;
 
     private readonly ContextHandle context;
 
@@ -25,7 +25,7 @@ public sealed unsafe class Device : IDisposable
     {
         (Name, this.context) = (name, context);
         IsMeta = name == "meta";
-        CanRecord = info.Kind == CudaKind;
+        CanRecord = info.Kind == GpuKind;
         Threads = info.Threads;
         MemoryBytes = info.MemoryBytes;
         Processor = Text(info.Name);
@@ -167,13 +167,13 @@ public sealed unsafe class Device : IDisposable
 
         if (name == "cuda")
         {
-            return (CudaKind, 0);
+            return (GpuKind, 0);
         }
 
         if (name.StartsWith("cuda:", StringComparison.Ordinal) &&
             int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal))
         {
-            return (CudaKind, ordinal);
+            return (GpuKind, ordinal);
         }
 
         throw new InvalidConfigException("device", $"wanted cpu, cuda:N or meta, got '{name}'.");
