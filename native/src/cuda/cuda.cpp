@@ -130,12 +130,11 @@ driver::Function Cuda::function(const Kernel& kernel) {
     if (found != nullptr) return found;
     driver::Module& module = modules_[kernel.file];
     if (module == nullptr) {
-        const char* image = kernel_image(kernel.file);
-        if (image == nullptr) throw Error(GB_INTERNAL, std::string("the library carries no kernels/") + kernel.file);
+        const KernelImage image(kernel.file);
         char log[4096] = {};
         int options[] = {driver::kErrorLog, driver::kErrorLogBytes};
         void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
-        const driver::Result result = driver_.module_load(&module, image, 2, options, values);
+        const driver::Result result = driver_.module_load(&module, image.data(), 2, options, values);
         check(result, (std::string("loading the kernels of ") + kernel.file + " " + log).c_str());
     }
     check(driver_.module_function(&found, module, kernel.name), kernel.name);
