@@ -8,6 +8,7 @@ internal static class BenchSuite
 {
     private const long ArenaBytes = 512L << 20;
     private const double LeastSeconds = 0.2;
+    private const double LeastSample = 0.005;
     private const int LeastRuns = 5;
 
     private static readonly Dictionary<string, Func<BenchData, BenchCase>> Cases = new IReadOnlyDictionary<string, Func<BenchData, BenchCase>>[]
@@ -47,15 +48,25 @@ internal static class BenchSuite
         return new BenchResult(operation, c.Shape, seconds * 1e3, c.Bytes, c.Flops, floor / seconds);
     }
 
-    /// <summary>Median seconds of a call, after one that warms up.</summary>
+    /// <summary>
+    /// Median seconds of a call, after one that warms up. Where calls only queue work, each sample is enough of them to last
+    /// longer than the wait at its end.
+    /// </summary>
     private static double Median(Device device, Action run)
     {
         Once(device, run);
+        int calls = device.CanRecord ? (int)Math.Clamp(LeastSample / Once(device, run), 1, 1000) : 1;
+        void Sample()
+        {
+            for (int call = 0; call < calls; call++)
+                run();
+        }
+
         List<double> seconds = [];
         while (seconds.Count < LeastRuns || seconds.Sum() < LeastSeconds)
-            seconds.Add(Once(device, run));
+            seconds.Add(Once(device, Sample));
         seconds.Sort();
-        return seconds[seconds.Count / 2];
+        return seconds[seconds.Count / 2] / calls;
     }
 
     private static double Once(Device device, Action run)

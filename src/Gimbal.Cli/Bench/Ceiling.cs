@@ -3,17 +3,28 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Gimbal.Tensors;
 
 namespace Gimbal.Cli.Bench;
 
-/// <summary>What this machine can do at most, measured with loops that do nothing else.</summary>
-/// <param name="BytesPerSecond">Reading memory far larger than any cache.</param>
-/// <param name="FlopsPerSecond">Fused multiply-adds in float32 on registers alone, each counting two.</param>
+/// <summary>What a device can do at most, measured with work that does nothing else.</summary>
+/// <param name="BytesPerSecond">CPU: reading memory far larger than any cache. Else: a copy within the device, read and written.</param>
+/// <param name="FlopsPerSecond">
+/// CPU: fused multiply-adds in float32 on registers alone, each counting two. Else: a large matrix product of the engine's own,
+/// which is a rate reached, not the limit.
+/// </param>
 internal readonly record struct Ceiling(double BytesPerSecond, double FlopsPerSecond)
 {
     private const int Repeats = 5;
 
-    /// <summary>Measures with as many threads as the device uses.</summary>
+    /// <summary>Measures a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="quick">With little memory and time.</param>
+    public static Ceiling Measure(Device device, bool quick) => device.CanRecord
+        ? new Ceiling(CopyRate(device, quick ? 1 << 20 : 1 << 28), ProductRate(device, quick ? 64 : 4096))
+        : Measure(device.Threads, quick ? 64 : 512);
+
+    /// <summary>Measures the CPU.</summary>
     /// <param name="threads">Threads.</param>
     /// <param name="megabytes">Memory to read per thread.</param>
     public static Ceiling Measure(int threads, int megabytes)
@@ -26,6 +37,38 @@ internal readonly record struct Ceiling(double BytesPerSecond, double FlopsPerSe
         const int Steps = 4_000_000;
         double flops = threads * 2.0 * Steps * Chains * Lanes / Best(threads, _ => Multiply(Steps));
         return new Ceiling(bytes, flops);
+    }
+
+    private static double CopyRate(Device device, int count)
+    {
+        using Arena arena = new(device, 8L * count + 4096);
+        Tensor from = arena.Allocate(DType.UInt8, [count]), to = arena.Allocate(DType.UInt8, [count]);
+        return 2.0 * count / Best(device, () => to.CopyFrom(from));
+    }
+
+    private static double ProductRate(Device device, int size)
+    {
+        using Arena arena = new(device, 12L * size * size + 4096);
+        Tensor a = arena.Allocate(DType.Float32, [size, size]), b = arena.Allocate(DType.Float32, [size, size]);
+        Tensor c = arena.Allocate(DType.Float32, [size, size]);
+        a.Clear();
+        b.Clear();
+        return 2.0 * size * size * size / Best(device, () => Ops.Matmul(a, b, default, c));
+    }
+
+    private static double Best(Device device, Action run)
+    {
+        double best = double.PositiveInfinity;
+        for (int repeat = 0; repeat < Repeats; repeat++)
+        {
+            device.Synchronize();
+            long began = Stopwatch.GetTimestamp();
+            run();
+            device.Synchronize();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+
+        return best;
     }
 
     private const int Chains = 12;

@@ -24,7 +24,7 @@ internal static class BenchCommand
     private static int Run(string name, int threads, string filter, bool isQuick, bool isJson, CancellationToken cancellationToken)
     {
         using Device device = Device.Open(name, new DeviceOptions { Threads = threads });
-        Ceiling ceiling = Ceiling.Measure(device.Threads, isQuick ? 64 : 512);
+        Ceiling ceiling = Ceiling.Measure(device, isQuick);
         TextWriter table = isJson ? Console.Error : Console.Out;
         table.WriteLine(device.ToString());
         table.WriteLine(FormattableString.Invariant($"ceilings measured now: memory {ceiling.BytesPerSecond / 1e9:0.0} GB/s, float32 {ceiling.FlopsPerSecond / 1e9:0} GFLOP/s"));
