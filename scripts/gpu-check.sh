@@ -42,7 +42,6 @@ else
 fi
 emulated=${GIMBAL_CUDA_DRIVER:+yes}
 export GIMBAL_TEST_DEVICE=cuda:0
-ops='Gimbal.Tests.*'
 architecture=$(sed -n 's/.*\(sm_[0-9]*\).*/\1/p' <<<"$device")
 
 # --- What the toolkit can say of the kernels before they run.
@@ -71,7 +70,7 @@ if has nvcc && has g++; then step constants constants; else without constants "n
 if has nvcc; then step machine_code machine_code; else without machine_code "no nvcc"; fi
 
 # --- The suite on the device; a test that skips there has not been run, so it counts as failed.
-devices() { "$tests" --no-progress --fail-skips on --filter-method '*.DevicesAgree' --filter-class '*.DeviceTrainingTests' --filter-class '*.CudaDeviceTests'; }
+devices() { "$tests" --no-progress --fail-skips on --filter-method '*.DevicesAgree' --filter-method '*.DeviceTrainingTests.*' --filter-method '*.CudaDeviceTests.*'; }
 step devices_agree devices
 if [[ -z $emulated ]]; then
     step suite "$tests" --no-progress --filter-namespace Gimbal.Tests
@@ -85,10 +84,10 @@ else
 fi
 
 # --- Memory, races, barriers, uninitialised reads.
-quick=(--no-progress --filter-class '*.SkeletonTests' --filter-class '*.GaeTests' --filter-class '*.MatmulTests' --filter-class '*.LogprobGatherTests')
+quick=(--no-progress --filter-class '*.SkeletonTests' --filter-class '*.GaeTests' --filter-class '*.MatmulTests' --filter-class '*.LogprobGatherTests' --filter-method '*.DevicesAgree')
 for tool in memcheck racecheck synccheck initcheck; do
     if has compute-sanitizer && [[ -z $emulated ]]; then
-        step "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 --target-processes all "$tests" "${quick[@]}" --filter-method '*.DevicesAgree'
+        step "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 --target-processes all "$tests" "${quick[@]}"
     else
         without "$tool" "compute-sanitizer needs a GPU"
     fi

@@ -122,7 +122,7 @@ internal sealed record ComparePlan
         Dpo = new DpoOptions { MaxSteps = 190, BatchSize = 64, Beta = 0.2f, Optimizer = Adam(1.5e-4f) },
         Grpo = new GrpoOptions
         {
-            MaxSteps = 64,
+            MaxSteps = 70,
             PromptsPerStep = 16,
             GroupSize = 8,
             InnerEpochs = 2,
