@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include "gae.h"
+
 using namespace gimbal;
 
 gb_status gb_gae(gb_context* context, const float* rewards, const float* values, const float* last_values,
@@ -20,6 +22,7 @@ gb_status gb_gae(gb_context* context, const float* rewards, const float* values,
             check.pointer("truncated_values", truncated_values, any && truncated != nullptr);
             check.pointer("advantages", advantages, any);
             check.pointer("returns", returns, any);
+            context->require_workspace(gae_tiles(rows, steps) * static_cast<int64_t>(sizeof(GaeTile)));
         },
         [](const auto& ops) { return ops.gae; }, rewards, values, last_values, terminated, truncated, truncated_values,
         mask, advantages, returns, rows, steps, gamma, lambda);
