@@ -87,4 +87,13 @@ template <class Body> GB_DEVICE void for_packs(int64_t count, bool aligned, Body
         body(i, Width<1>{});
 }
 
+// The same by the threads of one block.
+template <class Body> GB_DEVICE void for_packs_of_block(int64_t count, bool aligned, Body body) {
+    const int64_t packs = aligned ? count / 4 : 0;
+    for (int64_t i = threadIdx.x; i < packs; i += blockDim.x)
+        body(4 * i, Width<4>{});
+    for (int64_t i = 4 * packs + threadIdx.x; i < count; i += blockDim.x)
+        body(i, Width<1>{});
+}
+
 } // namespace gimbal::device

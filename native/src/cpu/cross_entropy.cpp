@@ -1,4 +1,5 @@
-// Cross entropy with label smoothing, one pass over the logits forward and one backward.
+// Cross entropy with label smoothing, one pass over the logits forward and one backward. The sum of the logits, like
+// their log-sum-exp, goes by blocks of the vocabulary.
 #include "cpu/checks.h"
 #include "cpu/cpu.h"
 #include "cpu/log_sum_exp.h"
@@ -17,17 +18,20 @@ void cpu_cross_entropy(Cpu& cpu, const void* logits, const int32_t* targets, flo
         if (targets[r] == ignore_index) return;
         const float* z = static_cast<const float*>(logits) + r * logits_stride;
         LogSumExp total;
-        D16 sum;
+        double sum = 0;
         for (int64_t j = 0; j < vocabulary; j += kVocabularyBlock) {
             const int64_t block = vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock;
             total.add(log_sum_exp_block(z + j, block, one));
-            if (label_smoothing != 0) for_lanes(j, j + block, [&](int64_t i, auto n) { sum.add(load(z + i, n)); });
+            if (label_smoothing == 0) continue;
+            D16 block_sum;
+            for_lanes(j, j + block, [&](int64_t i, auto n) { block_sum.add(load(z + i, n)); });
+            sum += reduce_add(block_sum);
         }
         lse[r] = total.lse();
         const float loss = -total.logprob(z[targets[r]]);
         losses[r] = loss;
         if (label_smoothing != 0) {
-            const double mean = reduce_add(sum) / static_cast<double>(vocabulary);
+            const double mean = sum / static_cast<double>(vocabulary);
             const float uniform = -total.logprob(static_cast<float>(mean));
             losses[r] = (1.0f - label_smoothing) * loss + label_smoothing * uniform;
         }
