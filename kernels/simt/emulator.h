@@ -37,7 +37,7 @@ __attribute__((const)) uint64_t packed_block_index();
 __attribute__((const)) uint64_t packed_block_size();
 __attribute__((const)) uint64_t packed_grid_size();
 __attribute__((const)) void* dynamic_shared();
-void* shared_array(const void* declaration, const char* name, unsigned bytes);
+void* shared_array(const void* declaration, const char* name, unsigned bytes, const void* caller);
 
 void sync_threads(Site site);
 void sync_warp(unsigned mask, Site site);
@@ -66,11 +66,12 @@ template <class T> inline __attribute__((always_inline)) T unpack(uint64_t v) {
 template <class T, class Tag>
 __attribute__((noinline, no_sanitize("thread"))) T& shared_variable(const char* name, Tag) {
     static const char declaration = 0;
-    return *static_cast<T*>(shared_array(&declaration, name, sizeof(T)));
+    return *static_cast<T*>(shared_array(&declaration, name, sizeof(T), __builtin_return_address(0)));
 }
 
 template <class T>
-inline __attribute__((always_inline)) T shuffle_value(Shuffle kind, unsigned mask, T value, int lane, int width, Site site) {
+inline __attribute__((always_inline)) T shuffle_value(Shuffle kind, unsigned mask, T value, int lane, int width,
+                                                      Site site) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 32 or 64 bits");
     if constexpr (sizeof(T) == 4) {
         const uint32_t bits = __builtin_bit_cast(uint32_t, value);

@@ -10,8 +10,7 @@ namespace {
 
 // Others run first: under some schedule each interleaving comes up, and a loop around an atomic operation ends.
 template <class T, class Change> T change(T* p, Change next, uintptr_t pc) {
-    if (reinterpret_cast<uintptr_t>(p) % sizeof(T) != 0)
-        raise_fault("misaligned atomic operation", {nullptr, 0, pc});
+    if (reinterpret_cast<uintptr_t>(p) % sizeof(T) != 0) raise_fault("misaligned atomic operation", {nullptr, 0, pc});
     spin({nullptr, 0, pc});
     check_access(reinterpret_cast<uintptr_t>(p), sizeof(T), Access::atomic, pc);
     const T before = *p;
@@ -41,22 +40,24 @@ uint32_t atomic(Atomic kind, uint32_t* p, uint32_t v) {
 }
 
 uint64_t atomic_add(uint64_t* p, uint64_t v) {
-    return change(p, [=](uint64_t before) { return before + v; }, GB_PC);
+    return change(
+        p, [=](uint64_t before) { return before + v; }, GB_PC);
 }
 
 uint32_t atomic_compare_exchange(uint32_t* p, uint32_t compare, uint32_t v) {
-    return change(p, [=](uint32_t before) { return before == compare ? v : before; }, GB_PC);
+    return change(
+        p, [=](uint32_t before) { return before == compare ? v : before; }, GB_PC);
 }
 
 uint32_t load_acquire(const uint32_t* p) {
     const uintptr_t pc = GB_PC;
     spin({nullptr, 0, pc});
-    check_access(reinterpret_cast<uintptr_t>(p), sizeof *p, Access::read, pc);
+    check_access(reinterpret_cast<uintptr_t>(p), sizeof *p, Access::acquire, pc);
     return *p;
 }
 
 void store_release(uint32_t* p, uint32_t v) {
-    check_access(reinterpret_cast<uintptr_t>(p), sizeof *p, Access::write, GB_PC);
+    check_access(reinterpret_cast<uintptr_t>(p), sizeof *p, Access::release, GB_PC);
     ++machine.progress;
     *p = v;
 }

@@ -98,9 +98,11 @@ Result Streams::end_capture(Stream& stream, std::unique_ptr<Graph>& graph) {
 
     // Every node must be reached from what the origin depends on.
     std::vector<bool> reached(capture->graph.nodes.size());
-    for (const std::size_t node : stream.captured_after) reached[node] = true;
+    for (const std::size_t node : stream.captured_after)
+        reached[node] = true;
     for (std::size_t i = reached.size(); i-- != 0;)
-        for (const std::size_t before : capture->graph.nodes[i].after) reached[before] = reached[before] || reached[i];
+        for (const std::size_t before : capture->graph.nodes[i].after)
+            reached[before] = reached[before] || reached[i];
     const bool joined = std::find(reached.begin(), reached.end(), false) == reached.end();
 
     const auto leave = [&](Stream& s) {
@@ -108,7 +110,8 @@ Result Streams::end_capture(Stream& stream, std::unique_ptr<Graph>& graph) {
         s.capture = nullptr;
         s.captured_after.clear();
     };
-    for (const auto& other : streams_) leave(*other);
+    for (const auto& other : streams_)
+        leave(*other);
     std::erase(captures_, capture);
     if (capture->invalid) return kCaptureInvalidated;
     if (!joined) return kCaptureUnjoined;

@@ -8,10 +8,13 @@ namespace emu {
 namespace {
 
 const char* verb(Access kind) {
-    return kind == Access::read ? "read" : kind == Access::write ? "write" : "atomic operation";
+    if (kind == Access::read || kind == Access::acquire) return "read";
+    return kind == Access::atomic ? "atomic operation" : "write";
 }
 
-std::string in_bytes(std::size_t bytes) { return " of " + std::to_string(bytes) + " bytes"; }
+std::string in_bytes(std::size_t bytes) {
+    return " of " + std::to_string(bytes) + " bytes";
+}
 
 // "byte 12 of tile", or how far behind which array.
 std::string shared_name(const Block& block, std::size_t offset) {
@@ -49,19 +52,33 @@ void raise_finding(const Finding& f, std::size_t bytes, Access kind, uintptr_t p
     const std::string access = verb(kind);
     std::string text;
     switch (f.hazard) {
-    case Hazard::none: break;
-    case Hazard::outside: text = "out-of-bounds shared " + access + in_bytes(bytes) + ": " + name; break;
-    case Hazard::uninitialised: text = "read of uninitialised shared memory, " + name; break;
-    case Hazard::pending: text = access + " of shared memory with a cp.async in flight, " + name + ", by " + other; break;
-    case Hazard::write_after_write: text = "race in shared memory, write after write by " + other + ", " + name; break;
-    case Hazard::read_after_write: text = "race in shared memory, read after write by " + other + ", " + name; break;
-    case Hazard::write_after_read: text = "race in shared memory, write after read by " + other + ", " + name; break;
+    case Hazard::none:
+        break;
+    case Hazard::outside:
+        text = "out-of-bounds shared " + access + in_bytes(bytes) + ": " + name;
+        break;
+    case Hazard::uninitialised:
+        text = "read of uninitialised shared memory, " + name;
+        break;
+    case Hazard::pending:
+        text = access + " of shared memory with a cp.async in flight, " + name + ", by " + other;
+        break;
+    case Hazard::write_after_write:
+        text = "race in shared memory, write after write by " + other + ", " + name;
+        break;
+    case Hazard::read_after_write:
+        text = "race in shared memory, read after write by " + other + ", " + name;
+        break;
+    case Hazard::write_after_read:
+        text = "race in shared memory, write after read by " + other + ", " + name;
+        break;
     }
     raise_fault(text, {nullptr, 0, pc});
 }
 
 void check_elsewhere(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
-    if (bytes == 0 || (kind == Access::read && in_library(address))) return;
+    const bool reads = kind == Access::read || kind == Access::acquire; // a volatile read is an acquire
+    if (bytes == 0 || (reads && in_library(address))) return;
     raise_misplaced(address, bytes, kind, pc);
 }
 

@@ -48,11 +48,14 @@ void copy_async16(void* shared, const void* global, bool valid, Site site) {
     } else {
         move(copy);
     }
-    if (machine.checking) self.block->shadow.begin_copy(shared_offset(shared), kBytes, machine.moment, relative(place.pc));
+    if (machine.checking)
+        self.block->shadow.begin_copy(shared_offset(shared), kBytes, machine.moment, relative(place.pc));
     self.copies.push_back(copy);
 }
 
-void copy_async_commit() { machine.thread->group_ends.push_back(machine.thread->copies.size()); }
+void copy_async_commit() {
+    machine.thread->group_ends.push_back(machine.thread->copies.size());
+}
 
 void copy_async_wait(unsigned pending) {
     const auto pc = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
@@ -67,7 +70,8 @@ void copy_async_wait(unsigned pending) {
         }
         ++self.groups_done;
     }
-    if (self.groups_done == self.group_ends.size() && self.copies.size() == (self.group_ends.empty() ? 0 : self.group_ends.back())) {
+    if (self.groups_done == self.group_ends.size() &&
+        self.copies.size() == (self.group_ends.empty() ? 0 : self.group_ends.back())) {
         self.copies.clear();
         self.group_ends.clear();
         self.groups_done = 0;

@@ -14,7 +14,9 @@ namespace emu {
 
 namespace {
 
-void* pointer(Address address) { return reinterpret_cast<void*>(static_cast<uintptr_t>(address)); }
+void* pointer(Address address) {
+    return reinterpret_cast<void*>(static_cast<uintptr_t>(address));
+}
 
 bool on_device(Address address, std::size_t bytes) {
     return bytes == 0 || device_memory.holds(address, bytes);
@@ -25,12 +27,13 @@ bool pinned(const void* host, std::size_t bytes) {
     return device_memory.holds_host(reinterpret_cast<uintptr_t>(host), bytes);
 }
 
-bool on_host(const void* host) { return host != nullptr && !device_memory.contains(reinterpret_cast<uintptr_t>(host)); }
+bool on_host(const void* host) {
+    return host != nullptr && !device_memory.contains(reinterpret_cast<uintptr_t>(host));
+}
 
 Result copy_in(Address target, const void* source, std::size_t bytes, Stream& stream) {
     if (!on_device(target, bytes) || !on_host(source)) return kInvalidValue;
-    if (pinned(source, bytes))
-        return streams().submit(stream, [=] { std::memcpy(pointer(target), source, bytes); });
+    if (pinned(source, bytes)) return streams().submit(stream, [=] { std::memcpy(pointer(target), source, bytes); });
     if (stream.capture != nullptr) return streams().forbid_in_capture(&stream);
     const std::shared_ptr<unsigned char[]> staged(new unsigned char[bytes]);
     std::memcpy(staged.get(), source, bytes);
@@ -72,7 +75,8 @@ template <class T> Result fill(Address target, T value, std::size_t count, Strea
     if (target % sizeof(T) != 0 || !on_device(target, count * sizeof(T))) return kInvalidValue;
     return streams().submit(stream, [=] {
         T* const p = static_cast<T*>(pointer(target));
-        for (std::size_t i = 0; i < count; ++i) p[i] = value;
+        for (std::size_t i = 0; i < count; ++i)
+            p[i] = value;
     });
 }
 
@@ -107,7 +111,8 @@ GB_API cuMemFree_v2(Address address) {
 
 // The address is there at once; using it before the stream has come here is an error that is not noticed.
 GB_API cuMemAllocAsync(Address* address, std::size_t bytes, void* stream) {
-    return with_stream(stream, [=](Stream& s) { return s.capture != nullptr ? kNotSupported : allocate(address, bytes); });
+    return with_stream(stream,
+                       [=](Stream& s) { return s.capture != nullptr ? kNotSupported : allocate(address, bytes); });
 }
 
 GB_API cuMemFreeAsync(Address address, void* stream) {
@@ -135,7 +140,9 @@ GB_API cuMemHostAlloc(void** host, std::size_t bytes, unsigned) {
     });
 }
 
-GB_API cuMemAllocHost_v2(void** host, std::size_t bytes) { return cuMemHostAlloc(host, bytes, 0); }
+GB_API cuMemAllocHost_v2(void** host, std::size_t bytes) {
+    return cuMemHostAlloc(host, bytes, 0);
+}
 
 GB_API cuMemFreeHost(void* host) {
     return call(Needs::context, [=]() -> Result {
@@ -208,16 +215,27 @@ GB_API cuPointerGetAttribute(void* value, int attribute, Address address) {
         const bool device = device_memory.holds(address, 1);
         if (!device && !pinned(pointer(address), 1)) return kInvalidValue;
         switch (attribute) {
-        case kContext: *static_cast<Context**>(value) = &driver().context; return kSuccess;
-        case kMemoryType: *static_cast<unsigned*>(value) = device ? 2 : 1; return kSuccess;
-        case kDevicePointer: *static_cast<Address*>(value) = address; return kSuccess;
+        case kContext:
+            *static_cast<Context**>(value) = &driver().context;
+            return kSuccess;
+        case kMemoryType:
+            *static_cast<unsigned*>(value) = device ? 2 : 1;
+            return kSuccess;
+        case kDevicePointer:
+            *static_cast<Address*>(value) = address;
+            return kSuccess;
         case kHostPointer:
             if (device) return kInvalidValue;
             *static_cast<void**>(value) = pointer(address);
             return kSuccess;
-        case kIsManaged: *static_cast<unsigned char*>(value) = 0; return kSuccess;
-        case kOrdinal: *static_cast<int*>(value) = 0; return kSuccess;
-        default: return kInvalidValue;
+        case kIsManaged:
+            *static_cast<unsigned char*>(value) = 0;
+            return kSuccess;
+        case kOrdinal:
+            *static_cast<int*>(value) = 0;
+            return kSuccess;
+        default:
+            return kInvalidValue;
         }
     });
 }

@@ -36,7 +36,9 @@ void write_log(unsigned count, const int* which, void** values, const char* text
     if (log != nullptr && bytes != 0) std::snprintf(log, bytes, "%s", text);
 }
 
-bool is_marked(const std::string& image) { return image.compare(0, sizeof kMarker - 1, kMarker) == 0; }
+bool is_marked(const std::string& image) {
+    return image.compare(0, sizeof kMarker - 1, kMarker) == 0;
+}
 
 Result check_image(const std::string& image, std::string& log) {
     if (is_marked(image)) return kSuccess;
@@ -77,7 +79,7 @@ Result check_shape(const Function& function, dim3 grid, dim3 block, unsigned sha
     if (threads > kMaximumThreads) return kInvalidValue;
     if (threads > function.kernel->maximum_threads) return kLaunchOutOfResources;
     return shared <= std::max(device_limits().shared_per_block, function.maximum_dynamic_shared) ? kSuccess
-                                                                                                  : kInvalidValue;
+                                                                                                 : kInvalidValue;
 }
 
 // The values that the parameters have now, side by side, aligned to 16.
@@ -95,7 +97,8 @@ public:
     }
     std::vector<void*> addresses() {
         std::vector<void*> result;
-        for (const std::size_t offset : offsets_) result.push_back(start() + offset);
+        for (const std::size_t offset : offsets_)
+            result.push_back(start() + offset);
         return result;
     }
 
@@ -190,8 +193,8 @@ GB_API cuFuncSetAttribute(void* handle, int attribute, int value) {
 }
 
 GB_API cuLaunchKernel(void* handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                      unsigned block_y, unsigned block_z, unsigned shared_bytes, void* stream_handle,
-                      void** parameters, void** extra) {
+                      unsigned block_y, unsigned block_z, unsigned shared_bytes, void* stream_handle, void** parameters,
+                      void** extra) {
     return call(Needs::context, [=] {
         const Function* const function = find_function(handle);
         Stream* const stream = streams().find(stream_handle);

@@ -60,7 +60,9 @@ GB_API cuStreamCreate(Stream** stream, unsigned flags) {
     });
 }
 
-GB_API cuStreamCreateWithPriority(Stream** stream, unsigned flags, int) { return cuStreamCreate(stream, flags); }
+GB_API cuStreamCreateWithPriority(Stream** stream, unsigned flags, int) {
+    return cuStreamCreate(stream, flags);
+}
 
 GB_API cuStreamDestroy_v2(void* handle) {
     return with_stream(handle, [=](Stream& s) -> Result {

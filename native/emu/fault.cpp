@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <vector>
 
@@ -12,11 +13,14 @@ namespace emu {
 
 namespace {
 
-// The path as it stands in the repository, without discriminators.
-std::string shorten(std::string_view path) {
-    constexpr std::string_view root = GB_SOURCE_ROOT "/";
-    if (path.substr(0, root.size()) == root) path.remove_prefix(root.size());
-    return std::string(path.substr(0, path.find(' ')));
+// "/.../kernels/gae.cu:57 (discriminator 2)" as it stands in the repository: "kernels/gae.cu:57". A compiler cache may
+// have made the path relative to the build folder.
+std::string shorten(std::string_view text) {
+    std::string path = std::filesystem::path(text.substr(0, text.find(' '))).lexically_normal().string();
+    for (const std::string prefix : {GB_SOURCE_ROOT "/", "../"})
+        while (path.compare(0, prefix.size(), prefix) == 0)
+            path.erase(0, prefix.size());
+    return path;
 }
 
 struct Frame {
@@ -44,7 +48,9 @@ std::vector<Frame> frames_at(uintptr_t pc) {
     return frames;
 }
 
-bool is_layer(const Frame& frame) { return frame.where.find("simt/host.h") != std::string::npos; }
+bool is_layer(const Frame& frame) {
+    return frame.where.find("kernels/simt/") == 0;
+}
 
 } // namespace
 
@@ -53,7 +59,8 @@ std::string describe(const Place& place) {
     if (place.pc != 0 && in_library(place.pc)) {
         const std::vector<Frame> frames = frames_at(place.pc);
         std::size_t i = 0;
-        while (i + 1 < frames.size() && is_layer(frames[i])) ++i; // the caller's line, not the layer's
+        while (i + 1 < frames.size() && is_layer(frames[i]))
+            ++i; // the caller's line, not the layer's
         for (bool first = true; i < frames.size(); ++i, first = false)
             text += (first ? "" : ", inlined at ") + frames[i].where + " (" + frames[i].function + ")";
     }

@@ -24,13 +24,16 @@ struct Place {
 std::string describe(const Place& place);
 
 // Addresses of code relative to this library's beginning, so that 32 bits hold them.
-inline uint32_t relative(uintptr_t pc) { return static_cast<uint32_t>(pc - reinterpret_cast<uintptr_t>(&__ehdr_start)); }
-inline uintptr_t absolute(uint32_t pc) { return reinterpret_cast<uintptr_t>(&__ehdr_start) + pc; }
+inline uint32_t relative(uintptr_t pc) {
+    return static_cast<uint32_t>(pc - reinterpret_cast<uintptr_t>(&__ehdr_start));
+}
+inline uintptr_t absolute(uint32_t pc) {
+    return reinterpret_cast<uintptr_t>(&__ehdr_start) + pc;
+}
 
 // True if `address` lies in this library: constants of kernels, among other things.
 inline bool in_library(uintptr_t address) {
-    return address - reinterpret_cast<uintptr_t>(&__ehdr_start) <
-           static_cast<uintptr_t>(&_end - &__ehdr_start);
+    return address - reinterpret_cast<uintptr_t>(&__ehdr_start) < static_cast<uintptr_t>(&_end - &__ehdr_start);
 }
 
 } // namespace emu

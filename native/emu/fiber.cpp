@@ -39,7 +39,9 @@ namespace {
 constexpr std::size_t kPage = 4096;
 
 // Distance of a stack's first frame from its end: a multiple of 64, spread over three pages.
-std::size_t colour(std::size_t index) { return 64 + index * 832 % (3 * kPage) / 64 * 64; }
+std::size_t colour(std::size_t index) {
+    return 64 + index * 832 % (3 * kPage) / 64 * 64;
+}
 
 } // namespace
 
@@ -66,7 +68,8 @@ void StackPool::prepare(Fiber& fiber, std::size_t index, void (*entry)()) {
     // What emu_switch_stack pops: six registers, then the address to return to, which is `entry`; it finds the stack
     // as after a call, 8 bytes off a multiple of 16.
     auto* const frame = reinterpret_cast<std::uintptr_t*>(top) - 8;
-    for (int i = 0; i < 6; ++i) frame[i] = 0;
+    for (int i = 0; i < 6; ++i)
+        frame[i] = 0;
     frame[6] = reinterpret_cast<std::uintptr_t>(entry);
     frame[7] = 0;
     fiber.stack_pointer = frame;

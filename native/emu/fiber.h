@@ -50,9 +50,13 @@ inline bool on_own_stack(std::uintptr_t address) {
 #if defined(__x86_64__)
 // Saves the callee-saved registers and the stack pointer in *from, and continues where `to` was saved.
 extern "C" __attribute__((visibility("hidden"))) void emu_switch_stack(void** from, void* to);
-inline void switch_fiber(Fiber& from, Fiber& to) { emu_switch_stack(&from.stack_pointer, to.stack_pointer); }
+inline void switch_fiber(Fiber& from, Fiber& to) {
+    emu_switch_stack(&from.stack_pointer, to.stack_pointer);
+}
 #else
-inline void switch_fiber(Fiber& from, Fiber& to) { swapcontext(&from.context, &to.context); }
+inline void switch_fiber(Fiber& from, Fiber& to) {
+    swapcontext(&from.context, &to.context);
+}
 #endif
 
 } // namespace emu

@@ -33,9 +33,13 @@ const char* signalled_what; // for continue_in_fault
 uintptr_t signalled_pc;
 struct sigaction former_segv, former_bus;
 
-int timer_signal() { return SIGRTMAX - 3; }
+int timer_signal() {
+    return SIGRTMAX - 3;
+}
 
-[[noreturn]] void continue_in_fault() { raise_fault(signalled_what, {nullptr, 0, signalled_pc}); }
+[[noreturn]] void continue_in_fault() {
+    raise_fault(signalled_what, {nullptr, 0, signalled_pc});
+}
 
 // False where it cannot be done: another processor, or not in a kernel.
 bool redirect(void* context, const char* what) {

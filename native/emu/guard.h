@@ -1,5 +1,5 @@
-// Signals while a kernel runs: a thread of it that never reaches a barrier or its end, a wild pointer, an overrun stack.
-// Each becomes a fault of the launch, with its line, instead of a hang or the end of the process.
+// Signals while a kernel runs: a thread of it that never reaches a barrier or its end, a wild pointer, an overrun
+// stack. Each becomes a fault of the launch, with its line, instead of a hang or the end of the process.
 #pragma once
 
 #include <cstdint>

@@ -9,34 +9,37 @@ using emu::Access;
 
 namespace {
 
-inline uintptr_t address_of(const void* p) { return reinterpret_cast<uintptr_t>(p); }
+inline uintptr_t address_of(const void* p) {
+    return reinterpret_cast<uintptr_t>(p);
+}
 
 // A loop may wait for a volatile read to change.
 void volatile_access(const void* p, std::size_t bytes, Access kind, uintptr_t pc) {
     if (emu::machine.thread == nullptr || emu::on_own_stack(address_of(p))) return;
+    if (kind == Access::acquire) emu::spin({nullptr, 0, pc});
+    if (kind == Access::release) ++emu::machine.progress;
     emu::check_access(address_of(p), bytes, kind, pc);
-    if (kind == Access::read) {
-        emu::spin({nullptr, 0, pc});
-    } else {
-        ++emu::machine.progress;
-    }
 }
 
 } // namespace
 
 #define GB_ACCESS(name, bytes, kind)                                                                                   \
-    GB_HOOK void name(const void* p) { emu::check_access(address_of(p), bytes, kind, GB_PC); }
+    GB_HOOK void name(const void* p) {                                                                                 \
+        emu::check_access(address_of(p), bytes, kind, GB_PC);                                                          \
+    }
 #define GB_VOLATILE(name, bytes, kind)                                                                                 \
-    GB_HOOK void name(const void* p) { volatile_access(p, bytes, kind, GB_PC); }
+    GB_HOOK void name(const void* p) {                                                                                 \
+        volatile_access(p, bytes, kind, GB_PC);                                                                        \
+    }
 #define GB_ACCESSES(bytes)                                                                                             \
     GB_ACCESS(__tsan_read##bytes, bytes, Access::read)                                                                 \
     GB_ACCESS(__tsan_write##bytes, bytes, Access::write)                                                               \
     GB_ACCESS(__tsan_unaligned_read##bytes, bytes, Access::read)                                                       \
     GB_ACCESS(__tsan_unaligned_write##bytes, bytes, Access::write)                                                     \
-    GB_VOLATILE(__tsan_volatile_read##bytes, bytes, Access::read)                                                      \
-    GB_VOLATILE(__tsan_volatile_write##bytes, bytes, Access::write)                                                    \
-    GB_VOLATILE(__tsan_unaligned_volatile_read##bytes, bytes, Access::read)                                            \
-    GB_VOLATILE(__tsan_unaligned_volatile_write##bytes, bytes, Access::write)
+    GB_VOLATILE(__tsan_volatile_read##bytes, bytes, Access::acquire)                                                   \
+    GB_VOLATILE(__tsan_volatile_write##bytes, bytes, Access::release)                                                  \
+    GB_VOLATILE(__tsan_unaligned_volatile_read##bytes, bytes, Access::acquire)                                         \
+    GB_VOLATILE(__tsan_unaligned_volatile_write##bytes, bytes, Access::release)
 
 GB_ACCESSES(1)
 GB_ACCESSES(2)
@@ -54,7 +57,9 @@ GB_HOOK void __tsan_init() {}
 GB_HOOK void __tsan_func_entry(void*) {}
 GB_HOOK void __tsan_func_exit() {}
 // The guard of a constant local of a kernel.
-GB_HOOK int __tsan_atomic8_load(const volatile char* p, int) { return *p; }
+GB_HOOK int __tsan_atomic8_load(const volatile char* p, int) {
+    return *p;
+}
 
 // The beginning of what -fsanitize=alignment describes an access by.
 struct AlignmentData {

@@ -1,6 +1,7 @@
 // The scheduler: blocks into slots, threads onto fibers, barriers, collectives, deadlocks; see machine.h.
 #include "machine.h"
 
+#include "global_races.h"
 #include "guard.h"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ class ReadyQueue {
 public:
     void reserve(std::size_t threads) {
         std::size_t capacity = 64;
-        while (capacity <= threads) capacity *= 2;
+        while (capacity <= threads)
+            capacity *= 2;
         ring_.assign(capacity, nullptr);
         clear();
     }
@@ -27,8 +29,7 @@ public:
     bool empty() const { return head_ == tail_; }
     void push(Thread* thread) { ring_[tail_++ & (ring_.size() - 1)] = thread; }
     Thread* pop() {
-        if (options.schedule == Schedule::random)
-            std::swap(at(head_), at(head_ + next_random() % (tail_ - head_)));
+        if (options.schedule == Schedule::random) std::swap(at(head_), at(head_ + next_random() % (tail_ - head_)));
         return at(head_++);
     }
 
@@ -60,7 +61,8 @@ uint64_t idle_spins, seen_progress;
 
 // Calls act(i) for 0 <= i < count, backwards under the reverse schedule.
 template <class Act> void in_schedule_order(unsigned count, Act act) {
-    for (unsigned k = 0; k < count; ++k) act(options.schedule == Schedule::reverse ? count - 1 - k : k);
+    for (unsigned k = 0; k < count; ++k)
+        act(options.schedule == Schedule::reverse ? count - 1 - k : k);
 }
 
 void make_ready(Thread& thread) {
@@ -99,7 +101,9 @@ void give_way() {
     __builtin_unreachable();
 }
 
-unsigned first_lane(unsigned mask) { return static_cast<unsigned>(__builtin_ctz(mask)); }
+unsigned first_lane(unsigned mask) {
+    return static_cast<unsigned>(__builtin_ctz(mask));
+}
 
 unsigned lanes_of_warp(unsigned warp) {
     const unsigned lanes = std::min(kWarpSize, machine.threads_per_block - warp * kWarpSize);
@@ -111,7 +115,9 @@ std::string triple(uint64_t packed) {
     return "(" + std::to_string(v.x) + ", " + std::to_string(v.y) + ", " + std::to_string(v.z) + ")";
 }
 
-uint64_t pack(uint64_t x, uint64_t y, uint64_t z) { return x | y << 31 | z << 47; }
+uint64_t pack(uint64_t x, uint64_t y, uint64_t z) {
+    return x | y << 31 | z << 47;
+}
 
 // Index `linear` of a box as large as `size`.
 uint64_t pack_index(uint64_t linear, dim3 size) {
@@ -119,7 +125,7 @@ uint64_t pack_index(uint64_t linear, dim3 size) {
 }
 
 std::string block_and_thread(const Thread& thread) {
-    return "block " + triple(thread.block->packed_index) + ", " + thread_name(thread.linear);
+    return block_name(thread.block->linear) + ", " + thread_name(thread.linear);
 }
 
 void advance_block_time(Block& block) {
@@ -161,6 +167,7 @@ void run_thread() {
 
 void start_block(Slot& slot, std::size_t slot_index, uint64_t linear) {
     Block& block = slot.block;
+    block.linear = linear;
     block.packed_index = pack_index(linear, machine.launch.grid);
     block.threads = slot.threads.data();
     block.exited = block.at_barrier = 0;
@@ -195,7 +202,8 @@ void report_deadlock() {
     for (const Slot& slot : slots)
         for (unsigned i = 0; slot.block.active && i < machine.threads_per_block; ++i) {
             const Thread& t = slot.threads[i];
-            const bool known = first != nullptr && t.place.line == first->place.line && t.place.file == first->place.file;
+            const bool known =
+                first != nullptr && t.place.line == first->place.line && t.place.file == first->place.file;
             if (t.state == State::done || known || ++places > 4) continue;
             if (first == nullptr) first = &t;
             waiting += "\n    " + block_and_thread(t) +
@@ -242,8 +250,7 @@ void run_blocks(std::size_t resident) {
     for (;;) {
         bool any_active = false;
         for (std::size_t i = 0; i < resident; ++i) {
-            if (!slots[i].block.active && started < count)
-                start_block(slots[i], i, block_in_order(started++, count));
+            if (!slots[i].block.active && started < count) start_block(slots[i], i, block_in_order(started++, count));
             any_active = any_active || slots[i].block.active;
         }
         if (!any_active) return;
@@ -267,6 +274,8 @@ std::string run(const Launch& launch) {
     const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
     machine.launch = launch;
     machine.checking = options.check;
+    machine.checking_races = options.global_races;
+    if (options.global_races) global_races.begin_launch();
     machine.threads_per_block = launch.block.x * launch.block.y * launch.block.z;
     machine.random = options.seed * 0x9e3779b97f4a7c15ull | 1;
     if (machine.clock > kClockLimit) machine.clock = 0; // shadows are cleared below
@@ -288,7 +297,15 @@ void raise_fault(std::string what, const Place& place) {
     leave_launch();
 }
 
-std::string thread_name(unsigned linear) { return "thread " + triple(pack_index(linear, machine.launch.block)); }
+std::string thread_name(unsigned linear) {
+    return "thread " + triple(pack_index(linear, machine.launch.block));
+}
+std::string block_name(uint64_t linear) {
+    return "block " + triple(pack_index(linear, machine.launch.grid));
+}
+uint64_t linear_block() {
+    return machine.thread->block->linear;
+}
 
 void join_collective(Collective kind, unsigned mask, const Place& place) {
     Thread& self = *machine.thread;
@@ -345,7 +362,9 @@ void spin(const Place& place) {
     give_way();
 }
 
-bool in_stacks(uintptr_t address) { return stacks.contains(address); }
+bool in_stacks(uintptr_t address) {
+    return stacks.contains(address);
+}
 
 } // namespace emu
 
@@ -353,8 +372,12 @@ namespace simt {
 
 using namespace emu;
 
-uint64_t packed_thread_index() { return machine.thread->packed_index; }
-uint64_t packed_block_index() { return machine.thread->block->packed_index; }
+uint64_t packed_thread_index() {
+    return machine.thread->packed_index;
+}
+uint64_t packed_block_index() {
+    return machine.thread->block->packed_index;
+}
 uint64_t packed_block_size() {
     const dim3 v = machine.launch.block;
     return pack(v.x, v.y, v.z);
@@ -364,19 +387,22 @@ uint64_t packed_grid_size() {
     return pack(v.x, v.y, v.z);
 }
 
-void* dynamic_shared() { return machine.thread->block->shared; }
+void* dynamic_shared() {
+    return machine.thread->block->shared;
+}
 
 // Offsets are given in order of first use in a launch, the same in every block of a slot; red zones lie between.
-void* shared_array(const void* declaration, const char* name, unsigned bytes) {
+void* shared_array(const void* declaration, const char* name, unsigned bytes, const void* caller) {
     constexpr std::size_t kStaticLimit = 48 << 10, kAlignment = 16, kRedZone = 32;
     Block& block = *machine.thread->block;
     for (const SharedArray& array : block.arrays)
         if (array.declaration == declaration) return block.shared + array.offset;
     std::size_t all = bytes;
-    for (const SharedArray& array : block.arrays) all += array.declaration != nullptr ? array.bytes : 0;
+    for (const SharedArray& array : block.arrays)
+        all += array.declaration != nullptr ? array.bytes : 0;
     if (all > kStaticLimit)
         raise_fault("static shared memory: wanted at most 48 KiB, got " + std::to_string(all) + " bytes with " + name,
-                    {nullptr, 0, reinterpret_cast<uintptr_t>(__builtin_return_address(0))});
+                    {nullptr, 0, reinterpret_cast<uintptr_t>(caller)});
     const std::size_t offset = (block.shared_top + kRedZone + kAlignment - 1) / kAlignment * kAlignment;
     block.arrays.push_back({declaration, name, offset, bytes});
     block.shadow.allocate(offset, bytes);

@@ -91,7 +91,7 @@ struct SharedArray {
 
 // A block that is resident, and where its threads keep what they share.
 struct Block {
-    uint64_t packed_index = 0;
+    uint64_t linear = 0, packed_index = 0; // in the grid
     Thread* threads = nullptr;
     unsigned exited = 0, at_barrier = 0;
     bool active = false;
@@ -123,7 +123,7 @@ struct Machine {
     uintptr_t shared = 0;     // of the thread's block
     Shadow* shadow = nullptr; // of the thread's block
     Moment moment;            // the thread's
-    bool checking = false;
+    bool checking = false, checking_races = false;
 
     Launch launch;
     unsigned threads_per_block = 0;
@@ -147,8 +147,11 @@ void perform_collective(Collective kind, unsigned mask, Thread* const* lanes);
 // nothing changing, is a deadlock.
 void spin(const Place& place);
 
-// "thread (3, 0, 0)" for a linear index in the running block.
+// "thread (3, 0, 0)" for a linear index in a block, "block (1, 0, 0)" for one in the grid.
 std::string thread_name(unsigned linear);
+std::string block_name(uint64_t linear);
+// Of the running thread's block in the grid.
+uint64_t linear_block();
 
 // True of an address on any thread's stack.
 bool in_stacks(uintptr_t address);

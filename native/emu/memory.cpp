@@ -16,12 +16,16 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kPoisonFile = std::size_t{16} << 20;
 constexpr std::size_t kEager = std::size_t{256} << 20; // larger allocations are mapped to the poison file, not filled
-constexpr std::size_t kRemembered = 256;    // freed allocations that a report can still name
+constexpr std::size_t kRemembered = 256;               // freed allocations that a report can still name
 
-std::size_t round_up(std::size_t bytes, std::size_t unit = kPage) { return (bytes + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t bytes, std::size_t unit = kPage) {
+    return (bytes + unit - 1) / unit * unit;
+}
 
 // What allocations of a size are aligned to: opening and closing huge pages costs next to nothing.
-std::size_t alignment_of(std::size_t bytes) { return bytes >= kHugePage && bytes <= kEager ? kHugePage : kPage; }
+std::size_t alignment_of(std::size_t bytes) {
+    return bytes >= kHugePage && bytes <= kEager ? kHugePage : kPage;
+}
 
 // A file of 0xff bytes. Mapped privately again and again it poisons any size without being copied until written.
 int poison_file() {
@@ -102,8 +106,10 @@ bool DeviceMemory::free(uintptr_t base) {
 }
 
 void DeviceMemory::free_all() {
-    while (!live_.empty()) free(live_.begin()->first);
-    while (!host_.empty()) free_host(host_.begin()->first);
+    while (!live_.empty())
+        free(live_.begin()->first);
+    while (!host_.empty())
+        free_host(host_.begin()->first);
 }
 
 uintptr_t DeviceMemory::allocate_host(std::size_t bytes) {
@@ -167,14 +173,13 @@ std::string DeviceMemory::describe(uintptr_t address) const {
         text = std::to_string(address - a.base - a.bytes) + " bytes past the end of " + name(a);
     }
     if (next != live_.end())
-        text += (text.empty() ? "" : ", ") + std::to_string(next->first - address) + " bytes before " +
-                name(next->second);
+        text +=
+            (text.empty() ? "" : ", ") + std::to_string(next->first - address) + " bytes before " + name(next->second);
     return text.empty() ? "no allocation is near" : text;
 }
 
 void DeviceMemory::open() {
-    if (opened_++ == 0 && top_ > base_)
-        mprotect(reinterpret_cast<void*>(base_), top_ - base_, PROT_READ | PROT_WRITE);
+    if (opened_++ == 0 && top_ > base_) mprotect(reinterpret_cast<void*>(base_), top_ - base_, PROT_READ | PROT_WRITE);
 }
 
 void DeviceMemory::close() {

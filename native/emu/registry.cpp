@@ -11,7 +11,9 @@ const Registration* first = nullptr; // filled while the library is loaded
 
 } // namespace
 
-Registration::Registration(const Kernel& k) : kernel(k), next(first) { first = this; }
+Registration::Registration(const Kernel& k) : kernel(k), next(first) {
+    first = this;
+}
 
 const Kernel* find_kernel(const char* name) {
     for (const Registration* r = first; r != nullptr; r = r->next)

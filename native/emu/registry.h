@@ -41,7 +41,9 @@ template <class... Args, void (*Function)(Args...)> struct Entry<Function> {
 };
 
 // Of the arguments of __launch_bounds__ the first is the limit.
-template <class... Rest> constexpr unsigned first_bound(unsigned threads, Rest...) { return threads; }
+template <class... Rest> constexpr unsigned first_bound(unsigned threads, Rest...) {
+    return threads;
+}
 
 template <auto Function> Kernel describe_kernel(const char* name, unsigned maximum_threads) {
     using Call = Entry<Function>;

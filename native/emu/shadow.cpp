@@ -15,12 +15,14 @@ void Shadow::allocate(std::size_t offset, std::size_t bytes) {
     whole_ = 4 * words;
     if (bytes % 4 == 0) return;
     split(words - 1);
-    for (std::size_t i = bytes % 4; i < 4; ++i) parts_[4 * (words - 1) + i] = unallocated;
+    for (std::size_t i = bytes % 4; i < 4; ++i)
+        parts_[4 * (words - 1) + i] = unallocated;
 }
 
 void Shadow::split(std::size_t word) {
     if (parts_.size() < 4 * cells_.size()) parts_.resize(4 * cells_.size());
-    for (std::size_t i = 0; i < 4; ++i) parts_[4 * word + i] = cells_[word];
+    for (std::size_t i = 0; i < 4; ++i)
+        parts_[4 * word + i] = cells_[word];
     cells_[word].write_time = kMarked;
     cells_[word].writer = kSplit;
 }

@@ -23,10 +23,24 @@ struct Moment {
     uint16_t thread = 0;      // linear index in the block
 };
 
-enum class Access : uint8_t { read, write, atomic };
+enum class Access : uint8_t {
+    read,
+    write,
+    atomic,  // read and write in one
+    acquire, // a read that orders what follows
+    release, // a write that orders what came before
+};
 
 // What is wrong with an access.
-enum class Hazard : uint8_t { none, outside, uninitialised, pending, write_after_write, read_after_write, write_after_read };
+enum class Hazard : uint8_t {
+    none,
+    outside,
+    uninitialised,
+    pending,
+    write_after_write,
+    read_after_write,
+    write_after_read
+};
 
 struct Finding {
     Hazard hazard = Hazard::none;
@@ -53,7 +67,8 @@ public:
             Cell* cell = &cells_[offset / 4];
             for (; done != bytes; done += 4, ++cell)
                 if (!(kind == Access::read ? read(*cell, m, pc) : write(*cell, m, pc))) break;
-            if (done == bytes) [[likely]] return {};
+            if (done == bytes) [[likely]]
+                return {};
         }
         return access_slowly(offset + done, bytes - done, kind, m, pc);
     }
@@ -65,11 +80,11 @@ public:
 private:
     // writer and reader: a thread; or, beyond any thread, one of these.
     enum : uint16_t {
-        kWarp = 0x8000,       // reader: several lanes of warp (value - kWarp)
-        kBlock = 0x9000,      // reader: threads of several warps
+        kWarp = 0x8000,        // reader: several lanes of warp (value - kWarp)
+        kBlock = 0x9000,       // reader: threads of several warps
         kUnallocated = 0xa000, // writer, with write_time kMarked
-        kPending = 0xa001,    // writer, with write_time kMarked; reader is the thread that copies
-        kSplit = 0xa002,      // writer, with write_time kMarked
+        kPending = 0xa001,     // writer, with write_time kMarked; reader is the thread that copies
+        kSplit = 0xa002,       // writer, with write_time kMarked
     };
     static constexpr uint32_t kMarked = ~0u;
 
@@ -82,8 +97,8 @@ private:
 
     static bool write_is_ordered(const Cell& c, const Moment& m) {
         return c.write_time < m.block_time ||
-               (c.writer < kWarp && (c.writer == m.thread ||
-                                     (c.writer >> 5 == m.thread >> 5 && c.write_time < m.warp_time)));
+               (c.writer < kWarp &&
+                (c.writer == m.thread || (c.writer >> 5 == m.thread >> 5 && c.write_time < m.warp_time)));
     }
     static bool reads_are_ordered(const Cell& c, const Moment& m) {
         if (c.read_time < m.block_time || c.reader == m.thread) return true;

@@ -67,9 +67,8 @@ bool Streams::runnable(const Stream& stream) const {
     };
     constexpr unsigned kNonBlocking = 1;
     if (!is_default(stream)) return (stream.flags & kNonBlocking) != 0 || !comes_before(default_);
-    return std::none_of(streams_.begin(), streams_.end(), [&](const auto& other) {
-        return (other->flags & kNonBlocking) == 0 && comes_before(*other);
-    });
+    return std::none_of(streams_.begin(), streams_.end(),
+                        [&](const auto& other) { return (other->flags & kNonBlocking) == 0 && comes_before(*other); });
 }
 
 bool Streams::step() {

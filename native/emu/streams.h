@@ -75,7 +75,8 @@ public:
     Result record(Stream& stream, const std::shared_ptr<Event>& event);
     Result wait(Stream& stream, const std::shared_ptr<Event>& event);
 
-    // Runs work until the stream, the event's last record, or everything is done. The context's loss, if it comes to it.
+    // Runs work until the stream, the event's last record, or everything is done. The context's loss, if it comes to
+    // it.
     Result synchronize(Stream& stream);
     Result synchronize(Event& event);
     Result synchronize();

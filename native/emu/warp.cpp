@@ -75,8 +75,12 @@ void load_fragments(Thread* const* lanes) {
     }
 }
 
-float low_half(uint32_t pair) { return __builtin_bit_cast(float, pair << 16); }
-float high_half(uint32_t pair) { return __builtin_bit_cast(float, pair & 0xffff0000u); }
+float low_half(uint32_t pair) {
+    return __builtin_bit_cast(float, pair << 16);
+}
+float high_half(uint32_t pair) {
+    return __builtin_bit_cast(float, pair & 0xffff0000u);
+}
 
 // d[r][c] = fma(a[r][k], b[k][c], d[r][c]) for k = 0, 1, ..., 15. Products of bf16 are exact in float32; a GPU adds
 // them in an order, and with a rounding, of its own.
@@ -98,15 +102,19 @@ void multiply_fragments(Thread* const* lanes) {
     }
     for (auto r = 0; r < 16; ++r) {
         float row[8];
-        for (int c = 0; c < 8; ++c) row[c] = d[r][c];
+        for (int c = 0; c < 8; ++c)
+            row[c] = d[r][c];
         for (int k = 0; k < 16; ++k)
-            for (int c = 0; c < 8; ++c) row[c] = __builtin_fmaf(a[r][k], b[k][c], row[c]);
-        for (int c = 0; c < 8; ++c) d[r][c] = row[c];
+            for (int c = 0; c < 8; ++c)
+                row[c] = __builtin_fmaf(a[r][k], b[k][c], row[c]);
+        for (int c = 0; c < 8; ++c)
+            d[r][c] = row[c];
     }
     for (unsigned i = 0; i < kWarpSize; ++i) {
         auto& operand = lanes[i]->operand.multiply;
         const unsigned group = i / 4, t = 2 * (i % 4);
-        for (unsigned w = 0; w < 4; ++w) operand.d[w] = d[group + (w >= 2 ? 8 : 0)][t + w % 2];
+        for (unsigned w = 0; w < 4; ++w)
+            operand.d[w] = d[group + (w >= 2 ? 8 : 0)][t + w % 2];
     }
 }
 
@@ -114,16 +122,21 @@ void multiply_fragments(Thread* const* lanes) {
 
 void perform_collective(Collective kind, unsigned mask, Thread* const* lanes) {
     switch (kind) {
-    case Collective::sync_warp: return;
+    case Collective::sync_warp:
+        return;
     case Collective::shuffle_index:
     case Collective::shuffle_up:
     case Collective::shuffle_down:
-    case Collective::shuffle_xor: return shuffle_lanes(kind, mask, lanes);
+    case Collective::shuffle_xor:
+        return shuffle_lanes(kind, mask, lanes);
     case Collective::ballot:
     case Collective::any:
-    case Collective::all: return take_vote(kind, mask, lanes);
-    case Collective::load_matrices: return require_whole_warp(mask, lanes), load_fragments(lanes);
-    case Collective::multiply_matrices: return require_whole_warp(mask, lanes), multiply_fragments(lanes);
+    case Collective::all:
+        return take_vote(kind, mask, lanes);
+    case Collective::load_matrices:
+        return require_whole_warp(mask, lanes), load_fragments(lanes);
+    case Collective::multiply_matrices:
+        return require_whole_warp(mask, lanes), multiply_fragments(lanes);
     }
 }
 

@@ -1,0 +1,130 @@
+// Order between threads of a launch, and conflicts where there is none; see global_races.h.
+#include "global_races.h"
+
+#include <algorithm>
+
+namespace emu {
+
+GlobalRaces global_races;
+
+namespace {
+
+bool is_write(Access kind) {
+    return kind == Access::write || kind == Access::atomic || kind == Access::release;
+}
+bool is_atomic(Access kind) {
+    return kind != Access::read && kind != Access::write;
+}
+
+uint64_t block_of(uint64_t thread) {
+    return thread / machine.threads_per_block;
+}
+
+void merge(std::unordered_map<uint64_t, uint32_t>& into, const std::unordered_map<uint64_t, uint32_t>& from) {
+    for (const auto& [block, time] : from) {
+        uint32_t& known = into[block];
+        known = std::max(known, time);
+    }
+}
+
+} // namespace
+
+void GlobalRaces::begin_launch() {
+    pages_.clear();
+    known_.clear();
+    released_.clear();
+}
+
+GlobalRaces::Page& GlobalRaces::page_of(uintptr_t address) {
+    Page& page = pages_[address / kPageBytes];
+    if (page.cells == nullptr) page.cells = std::make_unique<Cell[]>(kPageBytes / page.bytes_per_cell);
+    return page;
+}
+
+void GlobalRaces::divide(Page& page) {
+    auto bytes = std::make_unique<Cell[]>(kPageBytes);
+    for (std::size_t i = 0; i < kPageBytes; ++i)
+        bytes[i] = page.cells[i / page.bytes_per_cell];
+    page = {std::move(bytes), 1};
+}
+
+// As of shared memory within a block; between blocks by what mine has acquired.
+bool GlobalRaces::is_ordered(uint64_t other, uint32_t time, const Self& self) const {
+    if (time == 0 || other == self.thread) return true;
+    const uint64_t block = block_of(other);
+    if (block == self.block) {
+        const bool same_warp = other % machine.threads_per_block / kWarpSize == machine.moment.thread / kWarpSize;
+        return time < machine.moment.block_time || (same_warp && time < machine.moment.warp_time);
+    }
+    const auto mine = known_.find(self.block);
+    if (mine == known_.end()) return false;
+    const auto acquired = mine->second.find(block);
+    return acquired != mine->second.end() && time <= acquired->second;
+}
+
+bool GlobalRaces::reads_are_ordered(const Cell& cell, const Self& self) const {
+    const bool own_block = block_of(cell.reader) == self.block;
+    if (cell.read_time == 0) return true;
+    if (cell.readers == Cell::one || !own_block) return is_ordered(cell.reader, cell.read_time, self);
+    return cell.readers == Cell::block && cell.read_time < machine.moment.block_time;
+}
+
+void GlobalRaces::raise(const char* what, uint64_t other, uint32_t other_pc, uintptr_t pc) {
+    const auto thread = static_cast<unsigned>(other % machine.threads_per_block);
+    raise_fault(std::string("race in global memory, ") + what + " by " + block_name(block_of(other)) + ", " +
+                    thread_name(thread) + " at " + describe({nullptr, 0, absolute(other_pc)}),
+                {nullptr, 0, pc});
+}
+
+void GlobalRaces::judge(Cell& c, Access kind, const Self& self, uintptr_t pc) {
+    const bool atomic = is_atomic(kind), write = is_write(kind);
+    if (!(atomic && c.atomic_write) && !is_ordered(c.writer, c.write_time, self))
+        raise(write ? "write after write" : "read after write", c.writer, c.write_pc, pc);
+    if (!write) {
+        const bool several = !reads_are_ordered(c, self);
+        const bool same_block = block_of(c.reader) == self.block && c.readers != Cell::blocks;
+        c.readers = !several ? Cell::one : same_block ? Cell::block : Cell::blocks;
+        c.reader = self.thread;
+        c.read_time = self.now;
+        c.read_pc = relative(pc);
+        c.atomic_read = atomic && (!several || c.atomic_read);
+        return;
+    }
+    if (!(atomic && c.atomic_read) && !reads_are_ordered(c, self)) raise("write after read", c.reader, c.read_pc, pc);
+    c = {};
+    c.writer = self.thread;
+    c.write_time = self.now;
+    c.write_pc = relative(pc);
+    c.atomic_write = atomic;
+}
+
+// The flag hands on what its releaser knew. Time advances, so that what the releaser does next is not handed on.
+void GlobalRaces::synchronise(uintptr_t flag, Access kind, Self& self) {
+    if (kind != Access::release) {
+        const auto found = released_.find(flag);
+        if (found != released_.end()) merge(known_[self.block], found->second);
+    }
+    if (kind == Access::acquire) return;
+    Clock& released = released_[flag];
+    if (kind == Access::release) released.clear();
+    merge(released, known_[self.block]);
+    released[self.block] = self.now;
+    self.now = ++machine.clock;
+}
+
+void GlobalRaces::access(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {
+    Self self{};
+    self.block = linear_block();
+    self.thread = self.block * machine.threads_per_block + machine.moment.thread;
+    self.now = machine.clock;
+    if (is_atomic(kind)) synchronise(address, kind, self);
+    for (uintptr_t at = address; at < address + bytes;) {
+        Page& page = page_of(at);
+        const uintptr_t end = std::min(address + bytes, (at / kPageBytes + 1) * kPageBytes);
+        if (page.bytes_per_cell == 4 && (at % 4 != 0 || end % 4 != 0)) divide(page);
+        for (; at < end; at += page.bytes_per_cell)
+            judge(page.cells[at % kPageBytes / page.bytes_per_cell], kind, self, pc);
+    }
+}
+
+} // namespace emu
