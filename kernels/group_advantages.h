@@ -12,4 +12,18 @@ static inline int64_t group_unit(int64_t size) {
     return fitting < 16 ? fitting : fitting / 16 * 16;
 }
 
+constexpr int kGroupAdvantagesStatistics = 3;
+// Groups up to this size have a thread, larger ones sixteen.
+constexpr int64_t kSmallGroup = 16;
+
+struct GroupAdvantagesArguments {
+    const float* rewards;
+    const uint8_t* mask;
+    float* advantages;
+    StatisticsSite statistics;
+    int64_t groups, size;
+    float epsilon;
+    int32_t scaled;
+};
+
 } // namespace gimbal

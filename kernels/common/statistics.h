@@ -7,13 +7,13 @@
 
 namespace gimbal::device {
 
-// True in every thread of the block that is the last of the grid to call this: it sees what all blocks wrote before.
-GB_DEVICE bool last_block(unsigned* ticket) {
+// True in every thread of the block that is the last of `blocks` to call this: it sees what all of them wrote before.
+GB_DEVICE bool last_block(unsigned* ticket, unsigned blocks = gridDim.x) {
     GB_SHARED(int, is_last, 1);
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) {
-        const bool last = atomicAdd(ticket, 1u) == gridDim.x - 1;
+        const bool last = atomicAdd(ticket, 1u) == blocks - 1;
         if (last) *ticket = 0;
         is_last[0] = last ? 1 : 0;
         __threadfence();
@@ -70,6 +70,21 @@ constexpr int zeros_below(unsigned bits, int end) {
     return n;
 }
 
+// Calls take(at, Width<W>) so that a block of kStatisticsThreads threads covers 0..n-1, n at most kBlockUnit.
+template <class Take> GB_DEVICE void for_unit(int n, bool aligned, Take take) {
+    const int thread = static_cast<int>(threadIdx.x);
+    int at = aligned ? 4 * thread : thread, stop = n;
+    if (aligned) {
+        stop = at + 4 < n ? at + 4 : n;
+        if (at + 4 <= n) {
+            take(at, Width<4>{});
+            at = stop;
+        }
+    }
+    for (; at < stop; at += aligned ? 1 : kStatisticsThreads)
+        take(at, Width<1>{});
+}
+
 // What W neighbours contribute to the N statistics of an op. Bit s of kCounted: statistic s counts the elements of
 // which it is not 0; the others are sums.
 template <int W, int N, unsigned kCounted> struct Contribution {
@@ -119,16 +134,7 @@ GB_DEVICE void for_elements(int64_t count, bool aligned, const StatisticsSite& s
                 }
             }
         };
-        int at = aligned ? 4 * thread : thread, step = aligned ? 1 : kStatisticsThreads, stop = n;
-        if (aligned) {
-            stop = at + 4 < n ? at + 4 : n;
-            if (at + 4 <= n) {
-                take(at, Width<4>{});
-                at = stop;
-            }
-        }
-        for (; at < stop; at += step)
-            take(at, Width<1>{});
+        for_unit(n, aligned, take);
         if (!wanted) continue;
         __syncthreads();
         if (team < kSums) {

@@ -10,6 +10,7 @@
 // is then gone through from the u that reaches it.
 #pragma once
 
+#include "common/flags.h"
 #include "common/vec.h"
 #include "gae.h"
 
@@ -104,15 +105,6 @@ GB_DEVICE unsigned load_bytes(const uint8_t* p, int64_t at, int count, bool pack
     for (int j = 0; j < 4; ++j)
         if (j < count) word |= static_cast<unsigned>(p[at + j]) << 8 * j;
     return word;
-}
-
-// Bit j: byte j is not 0.
-GB_DEVICE unsigned nonzero_bytes(unsigned word) {
-    unsigned bits = 0;
-#pragma unroll
-    for (int j = 0; j < 4; ++j)
-        bits |= (word >> 8 * j & 0xffu) != 0 ? 1u << j : 0u;
-    return bits;
 }
 
 // Reads steps t..t+3 of the row that begins at `row`, and leaves the flags as they are: nothing here waits for what was

@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "gaussian_logprob.h"
 
 using namespace gimbal;
 
@@ -33,6 +36,7 @@ gb_status gb_gaussian_logprob_backward(gb_context* context, const float* mean, c
             check.pointer("dlogprob", dlogprob, rows > 0);
             check.pointer("dmean", dmean, rows > 0);
             check.pointer("dlog_std", dlog_std, rows > 0);
+            context->require_workspace(partials_bytes(rows, kGaussianRowUnit, dims));
         },
         [](const auto& ops) { return ops.gaussian_logprob_backward; }, mean, log_std, actions, dlogprob, dentropy,
         dmean, dlog_std, rows, dims);

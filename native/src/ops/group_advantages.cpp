@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "group_advantages.h"
 
 using namespace gimbal;
 
@@ -15,6 +18,8 @@ gb_status gb_group_advantages(gb_context* context, const float* rewards, const u
                           scaling);
             check.pointer("rewards", rewards, groups > 0 && group_size > 0);
             check.pointer("advantages", advantages, groups > 0 && group_size > 0);
+            if (statistics != nullptr && group_size > 0)
+                context->require_workspace(partials_bytes(groups, group_unit(group_size), kGroupAdvantagesStatistics));
         },
         [](const auto& ops) { return ops.group_advantages; }, rewards, mask, advantages, statistics, groups, group_size,
         epsilon, scaling);

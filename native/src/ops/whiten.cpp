@@ -16,7 +16,7 @@ gb_status gb_whiten(gb_context* context, const float* x, const uint8_t* mask, fl
             check.flag("keep_mean", keep_mean);
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
-            context->require_workspace(partials_bytes(count, kBlockUnit, kWhitenSums));
+            context->require_workspace(kWhitenResultBytes + partials_bytes(count, kBlockUnit, kWhitenSums));
         },
         [](const auto& ops) { return ops.whiten; }, x, mask, y, moments, count, epsilon, ddof, keep_mean);
 }

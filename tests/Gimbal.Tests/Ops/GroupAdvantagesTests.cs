@@ -82,9 +82,14 @@ public sealed class GroupAdvantagesTests : InvariantOpTests
 
     protected override float[] Compute()
     {
-        const int Groups = 6001, Size = 7;
-        (float[] advantages, double[] statistics) = Run(Normal(Groups * Size, seed: 5), null, Groups, Size, true);
-        return [.. advantages, .. statistics.Select(s => (float)s), .. statistics.Select(s => (float)(s - (float)s))];
+        float[] Both(int groups, int size, byte[]? mask)
+        {
+            (float[] advantages, double[] statistics) = Run(Normal(groups * size, seed: 5), mask, groups, size, true);
+            return [.. advantages, .. statistics.Select(s => (float)s), .. statistics.Select(s => (float)(s - (float)s))];
+        }
+
+        // A group of at most sixteen goes another way than a larger one.
+        return [.. Both(6001, 7, null), .. Both(701, 37, [.. Enumerable.Range(0, 701 * 37).Select(i => (byte)(i % 3))])];
     }
 
     protected override InvariantOpTests WithThreads(int count) => new GroupAdvantagesTests(count);
