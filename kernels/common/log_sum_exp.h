@@ -70,9 +70,10 @@ struct HeldLogits {
 
 struct LogSumExp {
     float max;
-    double sum;      // sum_j exp(z_j - max)
-    double weighted; // sum_j exp(z_j - max) (z_j - max)
-    double logits;   // sum_j z_j, where it was asked for
+    double sum;           // sum_j exp(z_j - max)
+    double weighted;      // sum_j exp(z_j - max) (z_j - max)
+    double logits;        // sum_j z_j, where it was asked for
+    int64_t block_of_max; // of the vocabulary, the first whose max is max; 0 if max is -inf
 
     // ln sum_j exp(z_j - max); NaN for a row of -inf only.
     GB_DEVICE float log_sum() const { return sum == 0 ? kInfinity - kInfinity : log(static_cast<float>(sum)); }
@@ -82,9 +83,9 @@ struct LogSumExp {
     // z_target - lse, without the rounding of a large lse.
     GB_DEVICE float logprob(float z) const { return (z - max) - log_sum(); }
 
-    // Adds `count` blocks, ascending; a warp together, every lane with the same result. A block whose max lies below
-    // what came before is scaled down to it; one above scales down what came before.
-    GB_DEVICE void add(const LogSumExpBlock* blocks, int count) {
+    // Adds `count` blocks from first_block on, ascending; a warp together, every lane with the same result. A block
+    // whose max lies below what came before is scaled down to it; one above scales down what came before.
+    GB_DEVICE void add(const LogSumExpBlock* blocks, int64_t first_block, int count) {
         const int lane = static_cast<int>(threadIdx.x) & 31;
         for (int first = 0; first < count; first += 32) {
             const LogSumExpBlock block =
@@ -110,6 +111,7 @@ struct LogSumExp {
                 adds_weighted = rises ? block_weighted : (block_weighted + block_sum * shift) * factor;
             }
             const unsigned rising = __ballot_sync(~0u, rises);
+            if (rising != 0) block_of_max = first_block + first + 31 - __clz(static_cast<int>(rising));
             const int last = count - first < 32 ? count - first : 32;
             for (int group = 0; group < last; group += 8) // the absent add 0
 #pragma unroll
@@ -136,7 +138,7 @@ GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inver
     GB_SHARED(double, totals, kTotal ? kWave : 1);
     GB_SHARED(LogSumExp, result, 1);
     const int team = static_cast<int>(threadIdx.x) / kLanes, teams = static_cast<int>(blockDim.x) / kLanes;
-    LogSumExp all{-kInfinity, 0, 0, 0};
+    LogSumExp all{-kInfinity, 0, 0, 0, 0};
     for (int64_t first = 0; first < vocabulary; first += kWave * kVocabularyBlock) {
         const int64_t left = (vocabulary - first + kVocabularyBlock - 1) / kVocabularyBlock;
         const int wave = static_cast<int>(left < kWave ? left : kWave);
@@ -157,7 +159,7 @@ GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inver
         }
         __syncthreads();
         if (threadIdx.x < 32) {
-            all.add(blocks, wave);
+            all.add(blocks, first / kVocabularyBlock, wave);
             if constexpr (kTotal)
                 for (int i = 0; i < wave; ++i)
                     all.logits += totals[i];

@@ -4,18 +4,18 @@
 
 #include "cpu/log_sum_exp.h"
 
+#include "common/selection.h"
+
 #include <bit>
 #include <cstdint>
 
 namespace gimbal::GB_ISA {
 
-// Floats in their order, as unsigned integers; -0 counts as 0.
 GB_INLINE uint32_t ordered_key(float z) {
-    const uint32_t u = std::bit_cast<uint32_t>(z + 0.0f);
-    return u ^ ((u >> 31) != 0 ? 0xffffffffu : 0x80000000u);
+    return ordered_key_of_bits(std::bit_cast<uint32_t>(z + 0.0f));
 }
 GB_INLINE float from_ordered_key(uint32_t key) {
-    return std::bit_cast<float>(key ^ ((key >> 31) != 0 ? 0x80000000u : 0xffffffffu));
+    return std::bit_cast<float>(bits_of_ordered_key(key));
 }
 
 // One row under the sampler: z_j = logits_j / T and p_j = exp(z_j - max), 0 once a filter took the token away.
@@ -38,26 +38,27 @@ struct SampledRow {
 };
 
 struct Selected {
-    float z;      // the element's value
-    double below; // mass of all smaller values
+    float z;        // the element's value
+    uint64_t below; // mass of all smaller values
 };
 
 // With the row's elements in ascending order of z, the first at which the running sum of mass(j) exceeds `limit`; the
-// largest if rounding leaves the limit out of reach. Three digits of the key, the highest first, each by the histogram
-// of the elements that share the digits before it. Sums run in the order of the vocabulary.
-template <class Mass> Selected select_by_mass(const SampledRow& row, double limit, Mass&& mass) {
-    constexpr uint32_t kShifts[] = {21, 10, 0}, kSizes[] = {2048, 2048, 1024};
+// largest if the limit is out of reach. Each digit of the key by the histogram of the elements that share the digits
+// before it.
+template <class Mass> Selected select_by_mass(const SampledRow& row, uint64_t limit, Mass&& mass) {
     uint32_t prefix = 0, known = 0;
-    double below = 0;
-    for (int digit = 0; digit < 3; ++digit) {
-        double histogram[2048] = {};
+    uint64_t below = 0;
+    for (int digit = 0; digit < kDigits; ++digit) {
+        const int shift = digit_shift(digit);
+        const uint32_t size = digit_size(digit);
+        uint64_t histogram[kBuckets] = {};
         for (int64_t j = 0; j < row.vocabulary; ++j) {
             const uint32_t key = ordered_key(row.z(j));
-            if ((key & known) == prefix) histogram[key >> kShifts[digit] & (kSizes[digit] - 1)] += mass(j);
+            if ((key & known) == prefix) histogram[key >> shift & (size - 1)] += mass(j);
         }
         uint32_t found = 0;
-        double below_found = below;
-        for (uint32_t i = 0; i < kSizes[digit]; ++i) {
+        uint64_t below_found = below;
+        for (uint32_t i = 0; i < size; ++i) {
             if (histogram[i] == 0) continue;
             found = i;
             below_found = below;
@@ -65,36 +66,37 @@ template <class Mass> Selected select_by_mass(const SampledRow& row, double limi
             if (below > limit) break;
         }
         below = below_found;
-        prefix |= found << kShifts[digit];
-        known |= (kSizes[digit] - 1) << kShifts[digit];
+        prefix |= found << shift;
+        known |= (size - 1) << shift;
     }
     return {from_ordered_key(prefix), below};
 }
 
 // The k largest; ties with the k-th stay.
 inline void keep_top_k(const SampledRow& row, int64_t k) {
-    const double skipped = static_cast<double>(row.vocabulary - k);
-    const F16 threshold = broadcast(select_by_mass(row, skipped, [](int64_t) { return 1.0; }).z);
+    const auto skipped = static_cast<uint64_t>(row.vocabulary - k);
+    const F16 threshold = broadcast(select_by_mass(row, skipped, [](int64_t) { return uint64_t{1}; }).z);
     row.filter([&](F16 z, F16) { return z < threshold; });
 }
 
 // Without the tail whose probabilities, added in ascending order, come to at most 1 - top_p of the whole. Of equal
 // values at the threshold those with the lower index count as the smaller; the last of the largest always stays.
 inline void keep_top_p(const SampledRow& row, float top_p) {
-    double total = 0;
+    const float scale = mass_scale(row.vocabulary);
+    uint64_t total = 0;
     for (int64_t j = 0; j < row.vocabulary; ++j)
-        total += static_cast<double>(row.p[j]);
-    const double limit = (1.0 - static_cast<double>(top_p)) * total;
-    const Selected selected = select_by_mass(row, limit, [&](int64_t j) { return static_cast<double>(row.p[j]); });
+        total += mass_of(row.p[j], scale);
+    const uint64_t limit = tail_mass(top_p, total);
+    const Selected selected = select_by_mass(row, limit, [&](int64_t j) { return mass_of(row.p[j], scale); });
     const F16 threshold = broadcast(selected.z);
     row.filter([&](F16 z, F16) { return z < threshold; });
     int64_t last = row.vocabulary - 1;
     while (row.z(last) != selected.z)
         --last;
-    double sum = selected.below;
+    uint64_t sum = selected.below;
     for (int64_t j = 0; j < last; ++j) {
         if (row.z(j) != selected.z) continue;
-        sum += static_cast<double>(row.p[j]);
+        sum += mass_of(row.p[j], scale);
         if (sum > limit) return;
         row.p[j] = 0.0f;
     }
