@@ -20,25 +20,27 @@ void add_missing(std::vector<std::size_t>& nodes, const std::vector<std::size_t>
 } // namespace
 
 void Graph::replay() const {
-    std::vector<bool> done(nodes.size());
-    std::vector<std::size_t> ready;
-    for (std::size_t left = nodes.size(); left != 0; --left) {
-        ready.clear();
-        for (std::size_t i = 0; i < nodes.size(); ++i) {
-            const auto& after = nodes[i].after;
-            if (!done[i] && std::all_of(after.begin(), after.end(), [&](std::size_t k) { return done[k]; }))
-                ready.push_back(i);
-        }
-        const std::size_t chosen = ready[next_random() % ready.size()];
-        done[chosen] = true;
-        if (driver().context.lost != kSuccess) return;
+    std::vector<std::size_t> missing(nodes.size()), ready; // dependencies that have not run; nodes without
+    std::vector<std::vector<std::size_t>> before(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        missing[i] = nodes[i].after.size();
+        if (missing[i] == 0) ready.push_back(i);
+        for (const std::size_t k : nodes[i].after)
+            before[k].push_back(i);
+    }
+    while (!ready.empty() && driver().context.lost == kSuccess) {
+        std::swap(ready[next_random() % ready.size()], ready.back());
+        const std::size_t chosen = ready.back();
+        ready.pop_back();
         if (nodes[chosen].work) nodes[chosen].work();
+        for (const std::size_t k : before[chosen])
+            if (--missing[k] == 0) ready.push_back(k);
     }
 }
 
 Result Streams::wait(Stream& stream, const std::shared_ptr<Event>& event) {
     if (event->capture == nullptr) {
-        if (stream.capture != nullptr) { // work outside the capture cannot come before a node
+        if (stream.capture != nullptr && event->recorded != 0) { // work outside the capture cannot come before a node
             stream.capture->invalid = true;
             return kCaptureIsolation;
         }

@@ -87,12 +87,12 @@ template <class Body> Result call(Needs needs, Body body) {
 
 // What an architecture allows.
 struct Limits {
-    int major, minor;
-    int multiprocessors;
-    unsigned shared_per_block = 48 << 10; // unless a function opts in
-    unsigned shared_opt_in;               // per block, static and dynamic together
+    unsigned major, minor;
+    unsigned multiprocessors;
+    unsigned shared_opt_in; // per block, static and dynamic together
     unsigned shared_per_multiprocessor;
     unsigned threads_per_multiprocessor;
+    unsigned shared_per_block = 48 << 10; // unless a function opts in
 };
 Limits device_limits();
 

@@ -32,35 +32,16 @@ void lose_context(const std::string& report) {
 }
 
 Limits device_limits() {
+    constexpr unsigned k = 1 << 10;
     switch (options.architecture) {
     case 80:
-        return {.major = 8,
-                .minor = 0,
-                .multiprocessors = 108,
-                .shared_opt_in = 163 << 10,
-                .shared_per_multiprocessor = 164 << 10,
-                .threads_per_multiprocessor = 2048};
+        return {8, 0, 108, 163 * k, 164 * k, 2048};
     case 86:
-        return {.major = 8,
-                .minor = 6,
-                .multiprocessors = 84,
-                .shared_opt_in = 99 << 10,
-                .shared_per_multiprocessor = 100 << 10,
-                .threads_per_multiprocessor = 1536};
+        return {8, 6, 84, 99 * k, 100 * k, 1536};
     case 89:
-        return {.major = 8,
-                .minor = 9,
-                .multiprocessors = 128,
-                .shared_opt_in = 99 << 10,
-                .shared_per_multiprocessor = 100 << 10,
-                .threads_per_multiprocessor = 1536};
+        return {8, 9, 128, 99 * k, 100 * k, 1536};
     default:
-        return {.major = 9,
-                .minor = 0,
-                .multiprocessors = 132,
-                .shared_opt_in = 227 << 10,
-                .shared_per_multiprocessor = 228 << 10,
-                .threads_per_multiprocessor = 2048};
+        return {9, 0, 132, 227 * k, 228 * k, 2048};
     }
 }
 
@@ -69,157 +50,86 @@ namespace {
 // CUdevice_attribute, as far as anyone asks.
 bool device_attribute(int attribute, int& value) {
     const Limits limits = device_limits();
-    switch (attribute) {
-    case 1:
-        value = 1024;
-        return true; // threads per block
-    case 2:
-    case 3:
-        value = 1024;
-        return true; // block, x and y
-    case 4:
-        value = 64;
-        return true; // block, z
-    case 5:
-        value = 2147483647;
-        return true; // grid, x
-    case 6:
-    case 7:
-        value = 65535;
-        return true; // grid, y and z
-    case 8:
-        value = static_cast<int>(limits.shared_per_block);
-        return true; // shared memory per block
-    case 9:
-        value = 65536;
-        return true; // constant memory
-    case 10:
-        value = static_cast<int>(kWarpSize);
-        return true; // warp
-    case 12:
-    case 82:
-        value = 65536;
-        return true; // registers per block, per SM
-    case 13:
-        value = 1500000;
-        return true; // clock, kHz
-    case 14:
-        value = 512;
-        return true; // texture alignment
-    case 16:
-        value = limits.multiprocessors;
-        return true; // multiprocessors
-    case 18:
-    case 40:
-    case 41:
-        value = 1;
-        return true; // integrated (see below), engines, UVA
-    case 19:
-    case 31:
-        value = 1;
-        return true; // maps host memory, concurrent kernels
-    case 36:
-        value = 1500000;
-        return true; // memory clock, kHz
-    case 37:
-        value = 5120;
-        return true; // bus width, bits
-    case 38:
-        value = 32 << 20;
-        return true; // L2 bytes
-    case 39:
-        value = static_cast<int>(limits.threads_per_multiprocessor);
-        return true;
-    case 75:
-        value = limits.major;
-        return true;
-    case 76:
-        value = limits.minor;
-        return true;
-    case 81:
-        value = static_cast<int>(limits.shared_per_multiprocessor);
-        return true;
-    case 95:
-        value = 0;
-        return true; // cooperative launches
-    case 97:
-        value = static_cast<int>(limits.shared_opt_in);
-        return true;
-    case 106:
-        value = 32;
-        return true; // blocks per multiprocessor
-    case 111:
-        value = 1 << 10;
-        return true; // shared memory kept by the system
-    case 115:
-        value = 1;
-        return true; // memory pools
-    default:
-        return false;
-    }
+    struct Attribute {
+        int number;
+        unsigned value;
+    };
+    const Attribute attributes[] = {
+        {1, kMaximumThreads},                    // threads per block
+        {2, 1024},                               // block, x
+        {3, 1024},                               // block, y
+        {4, 64},                                 // block, z
+        {5, 2147483647},                         // grid, x
+        {6, 65535},                              // grid, y
+        {7, 65535},                              // grid, z
+        {8, limits.shared_per_block},            // bytes, unless a function opts in
+        {9, 65536},                              // constant memory, bytes
+        {10, kWarpSize},                         // threads of a warp
+        {12, 65536},                             // registers per block
+        {13, 1500000},                           // clock, kHz
+        {16, limits.multiprocessors},            //
+        {18, 0},                                 // integrated into the host
+        {19, 1},                                 // maps host memory
+        {31, 1},                                 // kernels run side by side
+        {36, 1500000},                           // memory clock, kHz
+        {37, 5120},                              // memory bus, bits
+        {38, 32 << 20},                          // L2 cache, bytes
+        {39, limits.threads_per_multiprocessor}, //
+        {40, 1},                                 // copy engines
+        {41, 1},                                 // one address space with the host
+        {75, limits.major},                      // compute capability
+        {76, limits.minor},                      //
+        {81, limits.shared_per_multiprocessor},  //
+        {82, 65536},                             // registers per multiprocessor
+        {95, 0},                                 // cooperative launches
+        {97, limits.shared_opt_in},              // shared memory of a block that opts in
+        {106, 32},                               // blocks per multiprocessor
+        {111, 1024},                             // shared memory per block kept by the system
+        {115, 1},                                // stream-ordered allocation
+    };
+    for (const Attribute& a : attributes)
+        if (a.number == attribute) return value = static_cast<int>(a.value), true;
+    return false;
 }
 
 const char* result_name(Result result) {
-    switch (result) {
-    case kSuccess:
-        return "CUDA_SUCCESS";
-    case kInvalidValue:
-        return "CUDA_ERROR_INVALID_VALUE";
-    case kOutOfMemory:
-        return "CUDA_ERROR_OUT_OF_MEMORY";
-    case kNotInitialized:
-        return "CUDA_ERROR_NOT_INITIALIZED";
-    case kNoDevice:
-        return "CUDA_ERROR_NO_DEVICE";
-    case kInvalidDevice:
-        return "CUDA_ERROR_INVALID_DEVICE";
-    case kInvalidImage:
-        return "CUDA_ERROR_INVALID_IMAGE";
-    case kInvalidContext:
-        return "CUDA_ERROR_INVALID_CONTEXT";
-    case kNoBinaryForGpu:
-        return "CUDA_ERROR_NO_BINARY_FOR_GPU";
-    case kInvalidPtx:
-        return "CUDA_ERROR_INVALID_PTX";
-    case kInvalidHandle:
-        return "CUDA_ERROR_INVALID_HANDLE";
-    case kIllegalState:
-        return "CUDA_ERROR_ILLEGAL_STATE";
-    case kNotFound:
-        return "CUDA_ERROR_NOT_FOUND";
-    case kNotReady:
-        return "CUDA_ERROR_NOT_READY";
-    case kLaunchOutOfResources:
-        return "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES";
-    case kContextIsDestroyed:
-        return "CUDA_ERROR_CONTEXT_IS_DESTROYED";
-    case kLaunchFailed:
-        return "CUDA_ERROR_LAUNCH_FAILED";
-    case kNotPermitted:
-        return "CUDA_ERROR_NOT_PERMITTED";
-    case kNotSupported:
-        return "CUDA_ERROR_NOT_SUPPORTED";
-    case kCaptureUnsupported:
-        return "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED";
-    case kCaptureInvalidated:
-        return "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED";
-    case kCaptureMerge:
-        return "CUDA_ERROR_STREAM_CAPTURE_MERGE";
-    case kCaptureUnmatched:
-        return "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED";
-    case kCaptureUnjoined:
-        return "CUDA_ERROR_STREAM_CAPTURE_UNJOINED";
-    case kCaptureIsolation:
-        return "CUDA_ERROR_STREAM_CAPTURE_ISOLATION";
-    case kCaptureImplicit:
-        return "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT";
-    case kCapturedEvent:
-        return "CUDA_ERROR_CAPTURED_EVENT";
-    case kCaptureWrongThread:
-        return "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD";
-    default:
-        return nullptr;
-    }
+    struct Name {
+        Result result;
+        const char* name;
+    };
+    static constexpr Name kNames[] = {
+        {kSuccess, "CUDA_SUCCESS"},
+        {kInvalidValue, "CUDA_ERROR_INVALID_VALUE"},
+        {kOutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY"},
+        {kNotInitialized, "CUDA_ERROR_NOT_INITIALIZED"},
+        {kNoDevice, "CUDA_ERROR_NO_DEVICE"},
+        {kInvalidDevice, "CUDA_ERROR_INVALID_DEVICE"},
+        {kInvalidImage, "CUDA_ERROR_INVALID_IMAGE"},
+        {kInvalidContext, "CUDA_ERROR_INVALID_CONTEXT"},
+        {kNoBinaryForGpu, "CUDA_ERROR_NO_BINARY_FOR_GPU"},
+        {kInvalidPtx, "CUDA_ERROR_INVALID_PTX"},
+        {kInvalidHandle, "CUDA_ERROR_INVALID_HANDLE"},
+        {kIllegalState, "CUDA_ERROR_ILLEGAL_STATE"},
+        {kNotFound, "CUDA_ERROR_NOT_FOUND"},
+        {kNotReady, "CUDA_ERROR_NOT_READY"},
+        {kLaunchOutOfResources, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"},
+        {kContextIsDestroyed, "CUDA_ERROR_CONTEXT_IS_DESTROYED"},
+        {kLaunchFailed, "CUDA_ERROR_LAUNCH_FAILED"},
+        {kNotPermitted, "CUDA_ERROR_NOT_PERMITTED"},
+        {kNotSupported, "CUDA_ERROR_NOT_SUPPORTED"},
+        {kCaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+        {kCaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
+        {kCaptureMerge, "CUDA_ERROR_STREAM_CAPTURE_MERGE"},
+        {kCaptureUnmatched, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED"},
+        {kCaptureUnjoined, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED"},
+        {kCaptureIsolation, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION"},
+        {kCaptureImplicit, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT"},
+        {kCapturedEvent, "CUDA_ERROR_CAPTURED_EVENT"},
+        {kCaptureWrongThread, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD"},
+    };
+    for (const Name& n : kNames)
+        if (n.result == result) return n.name;
+    return nullptr;
 }
 
 } // namespace

@@ -202,7 +202,10 @@ GB_API cuLaunchKernel(void* handle, unsigned grid_x, unsigned grid_y, unsigned g
         if (extra != nullptr || (parameters == nullptr && function->kernel->parameter_count != 0)) return kInvalidValue;
         const dim3 grid{grid_x, grid_y, grid_z}, block{block_x, block_y, block_z};
         if (const Result result = check_shape(*function, grid, block, shared_bytes)) return result;
-        const Launch launch{function->kernel, grid, block, shared_bytes, nullptr};
+        const Limits limits = device_limits();
+        const unsigned shared_limit =
+            function->maximum_dynamic_shared > 0 ? limits.shared_opt_in : limits.shared_per_block;
+        const Launch launch{function->kernel, grid, block, shared_bytes, shared_limit, nullptr};
         ParameterCopy copy(*function->kernel, parameters);
         return streams().submit(*stream, [launch, copy] { run_launch(launch, copy); });
     });

@@ -3,6 +3,7 @@
 
 #include "global_races.h"
 #include "guard.h"
+#include "ready_queue.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,30 +15,6 @@ namespace emu {
 Machine machine;
 
 namespace {
-
-// Ready threads, first in, first out; a thread is in it at most once.
-class ReadyQueue {
-public:
-    void reserve(std::size_t threads) {
-        std::size_t capacity = 64;
-        while (capacity <= threads)
-            capacity *= 2;
-        ring_.assign(capacity, nullptr);
-        clear();
-    }
-    void clear() { head_ = tail_ = 0; }
-    bool empty() const { return head_ == tail_; }
-    void push(Thread* thread) { ring_[tail_++ & (ring_.size() - 1)] = thread; }
-    Thread* pop() {
-        if (options.schedule == Schedule::random) std::swap(at(head_), at(head_ + next_random() % (tail_ - head_)));
-        return at(head_++);
-    }
-
-private:
-    Thread*& at(std::size_t i) { return ring_[i & (ring_.size() - 1)]; }
-    std::vector<Thread*> ring_;
-    std::size_t head_ = 0, tail_ = 0;
-};
 
 // One resident block with its threads; fiber i of slot s runs on stack s * kMaximumThreads + i.
 struct Slot {
@@ -385,30 +362,6 @@ uint64_t packed_block_size() {
 uint64_t packed_grid_size() {
     const dim3 v = machine.launch.grid;
     return pack(v.x, v.y, v.z);
-}
-
-void* dynamic_shared() {
-    return machine.thread->block->shared;
-}
-
-// Offsets are given in order of first use in a launch, the same in every block of a slot; red zones lie between.
-void* shared_array(const void* declaration, const char* name, unsigned bytes, const void* caller) {
-    constexpr std::size_t kStaticLimit = 48 << 10, kAlignment = 16, kRedZone = 32;
-    Block& block = *machine.thread->block;
-    for (const SharedArray& array : block.arrays)
-        if (array.declaration == declaration) return block.shared + array.offset;
-    std::size_t all = bytes;
-    for (const SharedArray& array : block.arrays)
-        all += array.declaration != nullptr ? array.bytes : 0;
-    if (all > kStaticLimit)
-        raise_fault("static shared memory: wanted at most 48 KiB, got " + std::to_string(all) + " bytes with " + name,
-                    {nullptr, 0, reinterpret_cast<uintptr_t>(caller)});
-    const std::size_t offset = (block.shared_top + kRedZone + kAlignment - 1) / kAlignment * kAlignment;
-    block.arrays.push_back({declaration, name, offset, bytes});
-    block.shadow.allocate(offset, bytes);
-    block.shared_top = offset + bytes;
-    std::memset(block.shared + offset, 0xff, bytes);
-    return block.shared + offset;
 }
 
 void sync_threads(Site site) {

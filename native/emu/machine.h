@@ -108,7 +108,8 @@ struct Block {
 struct Launch {
     const Kernel* kernel = nullptr;
     dim3 grid, block;
-    unsigned shared_bytes = 0;
+    unsigned shared_bytes = 0; // dynamic
+    unsigned shared_limit = 0; // static and dynamic together
     void* const* parameters = nullptr;
 };
 

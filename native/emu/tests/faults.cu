@@ -57,7 +57,10 @@ GB_FAULT(missing_warp_barrier) {
     tile[thread()] = a.x[thread()];
     __syncwarp();
     for (int offset = 16; offset > 0; offset /= 2)
-        if (thread() < offset) GB_PLANTED, tile[thread()] += tile[thread() + offset];
+        if (thread() < offset) {
+            GB_PLANTED;
+            tile[thread()] += tile[thread() + offset];
+        }
     a.y[thread()] = tile[0];
 }
 
@@ -119,6 +122,12 @@ GB_FAULT(dynamic_shared_overrun) {
 GB_FAULT(too_much_static_shared) {
     GB_PLANTED;
     GB_SHARED(float, tile, 12289);
+    tile[thread()] = 1.0f;
+}
+
+GB_FAULT(too_much_static_and_dynamic) {
+    GB_PLANTED;
+    GB_SHARED(float, tile, kFaultThreads + 1);
     tile[thread()] = 1.0f;
 }
 
