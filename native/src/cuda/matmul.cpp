@@ -2,13 +2,14 @@
 #include "cuda/multiply.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace gimbal {
 namespace {
 
-int64_t tiles(const MatmulArguments& a, int64_t tile) {
-    return ((a.m + tile - 1) / tile) * ((a.n + tile - 1) / tile);
+int64_t tiles(int64_t m, int64_t n, int64_t tile) {
+    return ((m + tile - 1) / tile) * ((n + tile - 1) / tile);
 }
 
 // C^T = op(B)^T op(A)^T, so that few columns become few rows.
@@ -33,28 +34,67 @@ void multiply(Cuda& cuda, const MatmulArguments& product) {
     if (product.m == 0 || product.n == 0) return;
     if (product.m <= kMatmulFewRows) return multiply_few(cuda, product);
     if (product.n <= kMatmulFewRows) return multiply_few(cuda, transposed(product));
-    const int64_t large = tiles(product, kMatmulLargeTile);
+    const int64_t large = tiles(product.m, product.n, kMatmulLargeTile);
     if (product.m > kMatmulSmallTile && product.n > kMatmulSmallTile && large >= cuda.multiprocessors())
         return cuda.launch({"matmul", "matmul_kernel_large"}, {large}, kMatmulLargeThreads, product);
-    cuda.launch({"matmul", "matmul_kernel_small"}, {tiles(product, kMatmulSmallTile)}, kMatmulSmallThreads, product);
+    cuda.launch({"matmul", "matmul_kernel_small"}, {tiles(product.m, product.n, kMatmulSmallTile)}, kMatmulSmallThreads,
+                product);
+}
+
+void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool trans_a, bool trans_b) {
+    if (product.m == 0 || product.n == 0) return;
+    const auto layout = static_cast<std::size_t>(2 * trans_a + trans_b);
+    if (product.m <= kMatmulBf16FewRows && !trans_a) {
+        const int64_t blocks = (product.k + kMatmulBf16Depth - 1) / kMatmulBf16Depth;
+        const int warps = static_cast<int>(std::clamp<int64_t>(blocks, 1, kMatmulBf16FewWarps));
+        const char* name = trans_b ? "matmul_kernel_bf16_few_nt" : "matmul_kernel_bf16_few_nn";
+        return cuda.launch({"matmul_bf16", name}, {(product.n + kMatmulBf16FewColumns - 1) / kMatmulBf16FewColumns},
+                           32 * warps, product, matmul_bf16_few_bytes(warps));
+    }
+    static constexpr const char* kLarge[] = {"matmul_kernel_bf16_large_nn", "matmul_kernel_bf16_large_nt",
+                                             "matmul_kernel_bf16_large_tn", "matmul_kernel_bf16_large_tt"};
+    static constexpr const char* kSmall[] = {"matmul_kernel_bf16_small_nn", "matmul_kernel_bf16_small_nt",
+                                             "matmul_kernel_bf16_small_tn", "matmul_kernel_bf16_small_tt"};
+    const int64_t large = tiles(product.m, product.n, kMatmulBf16LargeTile);
+    if (product.m > kMatmulBf16SmallTile && product.n > kMatmulBf16SmallTile && large >= cuda.multiprocessors())
+        return cuda.launch({"matmul_bf16", kLarge[layout]}, {large}, kMatmulBf16LargeThreads, product,
+                           matmul_bf16_bytes(kMatmulBf16LargeTile));
+    cuda.launch({"matmul_bf16", kSmall[layout]}, {tiles(product.m, product.n, kMatmulBf16SmallTile)},
+                kMatmulBf16SmallThreads, product, matmul_bf16_bytes(kMatmulBf16SmallTile));
 }
 
 void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, void* c, int64_t m, int64_t n, int64_t k,
-                 int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a, int32_t trans_b, int32_t accumulate, gb_dtype,
-                 gb_dtype, gb_dtype) {
-    multiply(cuda, {.a = {static_cast<const float*>(a), lda, trans_a == 0},
-                    .b = {static_cast<const float*>(b), ldb, trans_b != 0},
-                    .bias = static_cast<const float*>(bias),
-                    .c = static_cast<float*>(c),
-                    .needed = nullptr,
-                    .m = m,
-                    .n = n,
-                    .k = k,
-                    .bias_row_step = 0,
-                    .bias_column_step = 1,
-                    .c_row_step = ldc,
-                    .c_column_step = 1,
-                    .accumulate = accumulate != 0});
+                 int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a, int32_t trans_b, int32_t accumulate,
+                 gb_dtype a_dtype, gb_dtype, gb_dtype c_dtype) {
+    if (a_dtype == GB_BFLOAT16)
+        return multiply(cuda,
+                        MatmulBf16Arguments{.a = a,
+                                            .b = b,
+                                            .bias = bias,
+                                            .c = c,
+                                            .needed = nullptr,
+                                            .m = m,
+                                            .n = n,
+                                            .k = k,
+                                            .lda = lda,
+                                            .ldb = ldb,
+                                            .ldc = ldc,
+                                            .accumulate = accumulate != 0,
+                                            .c_is_float = c_dtype == GB_FLOAT32},
+                        trans_a != 0, trans_b != 0);
+    multiply(cuda, MatmulArguments{.a = {static_cast<const float*>(a), lda, trans_a == 0},
+                                   .b = {static_cast<const float*>(b), ldb, trans_b != 0},
+                                   .bias = static_cast<const float*>(bias),
+                                   .c = static_cast<float*>(c),
+                                   .needed = nullptr,
+                                   .m = m,
+                                   .n = n,
+                                   .k = k,
+                                   .bias_row_step = 0,
+                                   .bias_column_step = 1,
+                                   .c_row_step = ldc,
+                                   .c_column_step = 1,
+                                   .accumulate = accumulate != 0});
 }
 
 } // namespace gimbal

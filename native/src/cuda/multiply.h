@@ -3,9 +3,11 @@
 
 #include "cuda/cuda.h"
 #include "matmul.h"
+#include "matmul_bf16.h"
 
 namespace gimbal {
 
 void multiply(Cuda& cuda, const MatmulArguments& product);
+void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool trans_a, bool trans_b);
 
 } // namespace gimbal
