@@ -11,7 +11,7 @@ out=${1:-artifacts/gpu}
 rm -rf "$out"
 mkdir -p "$out"
 
-publish=(-c Release -r linux-x64 --self-contained -p:DebugType=none -p:GenerateDocumentationFile=false -p:InvariantGlobalization=true)
+publish=(-c Release -r linux-x64 --self-contained -p:DebugType=none -p:InvariantGlobalization=true)
 dotnet publish "${publish[@]}" tests/Gimbal.Tests -o "$out/program"
 dotnet publish "${publish[@]}" src/Gimbal.Cli -o "$out/program"
 
