@@ -45,11 +45,11 @@ GB_DEVICE void begin_sums(const MatmulBf16Arguments& a, int64_t i0, int64_t j0, 
     }
 }
 
-template <class T> GB_DEVICE void write_four(T* c, const bf16* bias, int count, bool aligned, Pack<4> sum) {
+template <class T> GB_DEVICE void write_four(T* c, const float* bias, int count, bool aligned, Pack<4> sum) {
     if (bias != nullptr)
 #pragma unroll
         for (int v = 0; v < 4; ++v)
-            if (v < count) sum[v] = sum[v] + load(bias + v);
+            if (v < count) sum[v] = sum[v] + bias[v];
     if (aligned && count >= 4) return store(c, sum, Width<4>{});
 #pragma unroll
     for (int v = 0; v < 4; ++v)
@@ -68,7 +68,7 @@ GB_DEVICE void write_sums(const MatmulBf16Arguments& a, int64_t i0, int64_t j0, 
         const int64_t i = i0 + row, j = j0 + column;
         if (i >= a.m || j >= a.n) continue;
         const int count = a.n - j < 4 ? static_cast<int>(a.n - j) : 4;
-        const bf16* bias = a.bias != nullptr ? static_cast<const bf16*>(a.bias) + j : nullptr;
+        const float* bias = a.bias != nullptr ? a.bias + j : nullptr;
         const Pack<4> sum = load(sums + row * pitch + column, Width<4>{});
         if (a.c_is_float)
             write_four(c_float + i * a.ldc + j, bias, count, aligned, sum);

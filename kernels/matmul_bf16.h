@@ -17,7 +17,7 @@ constexpr int kMatmulBf16FewWarps = 4; // at most; each takes a K block
 
 struct MatmulBf16Arguments {
     const void *a, *b;     // bfloat16
-    const void* bias;      // nullable, bfloat16
+    const float* bias;     // nullable
     void* c;               // bfloat16 or float32, row-major
     const int32_t* needed; // as in matmul.h
     int64_t m, n, k, lda, ldb, ldc;

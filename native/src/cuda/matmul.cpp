@@ -70,7 +70,7 @@ void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, voi
         return multiply(cuda,
                         MatmulBf16Arguments{.a = a,
                                             .b = b,
-                                            .bias = bias,
+                                            .bias = static_cast<const float*>(bias),
                                             .c = c,
                                             .needed = nullptr,
                                             .m = m,
