@@ -49,7 +49,8 @@ uintptr_t DeviceMemory::find_room(std::size_t bytes) {
     if (base_ == 0) {
         void* const memory = mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) return 0;
-        base_ = next_ = top_ = reinterpret_cast<uintptr_t>(memory);
+        base_ = top_ = reinterpret_cast<uintptr_t>(memory);
+        next_ = base_ + kPage; // what lies just before the first allocation is ours to name as well
     }
     const std::size_t alignment = alignment_of(bytes);
     const auto behind = [&](uintptr_t address) { return round_up(address, alignment) + bytes + kPage; };
@@ -58,7 +59,7 @@ uintptr_t DeviceMemory::find_room(std::size_t bytes) {
         next_ = behind(next_);
         return address;
     }
-    uintptr_t from = base_; // the range is used up: the first gap between live allocations
+    uintptr_t from = base_ + kPage; // the range is used up: the first gap between live allocations
     for (const auto& [address, allocation] : live_) {
         if (behind(from) <= address) return round_up(from, alignment);
         from = address + round_up(allocation.bytes) + kPage;

@@ -257,9 +257,10 @@ GB_FAULT(volatile_flag_that_no_one_raises) {
 
 GB_FAULT(endless_loop) {
     unsigned i = 1;
+    // clang-format off
     GB_PLANTED;
-    while (i != 0)
-        asm volatile("" : "+r"(i));
+    while (i != 0) asm volatile("" : "+r"(i));
+    // clang-format on
     a.flags[0] = i;
 }
 
