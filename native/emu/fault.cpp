@@ -13,13 +13,12 @@ namespace emu {
 
 namespace {
 
-// "/.../kernels/gae.cu:57 (discriminator 2)" as it stands in the repository: "kernels/gae.cu:57". A compiler cache may
-// have made the path relative to the build folder.
+// "/.../kernels/gae.cu:57 (discriminator 2)" as it stands in the repository: "kernels/gae.cu:57". The folders before
+// are not always those of this build: a compiler cache may have found the object in another one.
 std::string shorten(std::string_view text) {
-    std::string path = std::filesystem::path(text.substr(0, text.find(' '))).lexically_normal().string();
-    for (const std::string prefix : {GB_SOURCE_ROOT "/", "../"})
-        while (path.compare(0, prefix.size(), prefix) == 0)
-            path.erase(0, prefix.size());
+    const std::string path = std::filesystem::path(text.substr(0, text.find(' '))).lexically_normal().string();
+    for (const char* const room : {"/kernels/", "/native/"})
+        if (const std::size_t at = path.rfind(room); at != std::string::npos) return path.substr(at + 1);
     return path;
 }
 

@@ -5,7 +5,7 @@
 
 namespace emu {
 
-#if defined(__x86_64__)
+#if GB_OWN_SWITCH
 // System V ABI: rbp, rbx and r12 to r15 are the callee's to save. The floating-point control words are left as they
 // are: kernels do not change them.
 asm(R"(
@@ -64,7 +64,7 @@ bool StackPool::reserve(std::size_t count) {
 
 void StackPool::prepare(Fiber& fiber, std::size_t index, void (*entry)()) {
     const std::uintptr_t top = base_ + (index + 1) * kStackBytes - colour(index);
-#if defined(__x86_64__)
+#if GB_OWN_SWITCH
     // What emu_switch_stack pops: six registers, then the address to return to, which is `entry`; it finds the stack
     // as after a call, 8 bytes off a multiple of 16.
     auto* const frame = reinterpret_cast<std::uintptr_t*>(top) - 8;

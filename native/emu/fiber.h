@@ -12,7 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#if !defined(__x86_64__)
+// CUDAEMU_UCONTEXT asks for what other processors use, to test it on this one.
+#if defined(__x86_64__) && !defined(CUDAEMU_UCONTEXT)
+#define GB_OWN_SWITCH 1
+#else
+#define GB_OWN_SWITCH 0
 #include <ucontext.h>
 #endif
 
@@ -21,7 +25,7 @@ namespace emu {
 constexpr std::size_t kStackBytes = 64 << 10;
 
 struct Fiber {
-#if defined(__x86_64__)
+#if GB_OWN_SWITCH
     void* stack_pointer = nullptr;
 #else
     ucontext_t context;
@@ -47,7 +51,7 @@ inline bool on_own_stack(std::uintptr_t address) {
     return ((address ^ reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0))) & ~(kStackBytes - 1)) == 0;
 }
 
-#if defined(__x86_64__)
+#if GB_OWN_SWITCH
 // Saves the callee-saved registers and the stack pointer in *from, and continues where `to` was saved.
 extern "C" __attribute__((visibility("hidden"))) void emu_switch_stack(void** from, void* to);
 inline void switch_fiber(Fiber& from, Fiber& to) {

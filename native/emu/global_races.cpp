@@ -49,57 +49,49 @@ void GlobalRaces::divide(Page& page) {
 }
 
 // As of shared memory within a block; between blocks by what mine has acquired.
-bool GlobalRaces::is_ordered(uint64_t other, uint32_t time, const Self& self) const {
-    if (time == 0 || other == self.thread) return true;
-    const uint64_t block = block_of(other);
+bool GlobalRaces::is_ordered(const Trace& other, const Self& self) const {
+    if (other.time == 0 || (other.thread == self.thread && !other.several)) return true;
+    const uint64_t block = block_of(other.thread);
     if (block == self.block) {
-        const bool same_warp = other % machine.threads_per_block / kWarpSize == machine.moment.thread / kWarpSize;
-        return time < machine.moment.block_time || (same_warp && time < machine.moment.warp_time);
+        const bool same_warp =
+            other.thread % machine.threads_per_block / kWarpSize == machine.moment.thread / kWarpSize;
+        return other.time < machine.moment.block_time ||
+               (same_warp && !other.several && other.time < machine.moment.warp_time);
     }
     const auto mine = known_.find(self.block);
     if (mine == known_.end()) return false;
     const auto acquired = mine->second.find(block);
-    return acquired != mine->second.end() && time <= acquired->second;
+    return acquired != mine->second.end() && other.time <= acquired->second;
 }
 
-bool GlobalRaces::reads_are_ordered(const Cell& cell, const Self& self) const {
-    const bool own_block = block_of(cell.reader) == self.block;
-    if (cell.read_time == 0) return true;
-    if (cell.readers == Cell::one || !own_block) return is_ordered(cell.reader, cell.read_time, self);
-    return cell.readers == Cell::block && cell.read_time < machine.moment.block_time;
-}
-
-void GlobalRaces::raise(const char* what, uint64_t other, uint32_t other_pc, uintptr_t pc) {
-    const auto thread = static_cast<unsigned>(other % machine.threads_per_block);
-    raise_fault(std::string("race in global memory, ") + what + " by " + block_name(block_of(other)) + ", " +
-                    thread_name(thread) + " at " + describe({nullptr, 0, absolute(other_pc)}),
+void GlobalRaces::raise(const char* what, const Trace& other, uintptr_t pc) {
+    const auto thread = static_cast<unsigned>(other.thread % machine.threads_per_block);
+    raise_fault(std::string("race in global memory, ") + what + " by " + block_name(block_of(other.thread)) + ", " +
+                    thread_name(thread) + " at " + describe({nullptr, 0, absolute(other.pc)}),
                 {nullptr, 0, pc});
+}
+
+void GlobalRaces::record_read(Cell& c, bool atomic, const Self& self, uintptr_t pc) const {
+    const auto is_free = [&](const Trace& t) { return t.time == 0 || block_of(t.thread) == self.block; };
+    if (!is_free(c.reads[0])) std::swap(c.reads[0], c.reads[1]);
+    Trace& own = c.reads[0];
+    const bool alone = !is_free(own) || is_ordered(own, self);
+    own = {self.thread, self.now, relative(pc), atomic && (alone || own.atomic), !alone};
 }
 
 void GlobalRaces::judge(Cell& c, Access kind, const Self& self, uintptr_t pc) {
     const bool atomic = is_atomic(kind), write = is_write(kind);
-    if (!(atomic && c.atomic_write) && !is_ordered(c.writer, c.write_time, self))
-        raise(write ? "write after write" : "read after write", c.writer, c.write_pc, pc);
-    if (!write) {
-        const bool several = !reads_are_ordered(c, self);
-        const bool same_block = block_of(c.reader) == self.block && c.readers != Cell::blocks;
-        c.readers = !several ? Cell::one : same_block ? Cell::block : Cell::blocks;
-        c.reader = self.thread;
-        c.read_time = self.now;
-        c.read_pc = relative(pc);
-        c.atomic_read = atomic && (!several || c.atomic_read);
-        return;
-    }
-    if (!(atomic && c.atomic_read) && !reads_are_ordered(c, self)) raise("write after read", c.reader, c.read_pc, pc);
+    if (!(atomic && c.write.atomic) && !is_ordered(c.write, self))
+        raise(write ? "write after write" : "read after write", c.write, pc);
+    if (!write) return record_read(c, atomic, self, pc);
+    for (const Trace& read : c.reads)
+        if (!(atomic && read.atomic) && !is_ordered(read, self)) raise("write after read", read, pc);
     c = {};
-    c.writer = self.thread;
-    c.write_time = self.now;
-    c.write_pc = relative(pc);
-    c.atomic_write = atomic;
+    c.write = {self.thread, self.now, relative(pc), atomic, false};
 }
 
-// The flag hands on what its releaser knew. Time advances, so that what the releaser does next is not handed on.
-void GlobalRaces::synchronise(uintptr_t flag, Access kind, Self& self) {
+// The flag hands on what its releaser knew and did, this access included; time advances, so nothing that it does next.
+void GlobalRaces::synchronise(uintptr_t flag, Access kind, const Self& self) {
     if (kind != Access::release) {
         const auto found = released_.find(flag);
         if (found != released_.end()) merge(known_[self.block], found->second);
@@ -109,7 +101,7 @@ void GlobalRaces::synchronise(uintptr_t flag, Access kind, Self& self) {
     if (kind == Access::release) released.clear();
     merge(released, known_[self.block]);
     released[self.block] = self.now;
-    self.now = ++machine.clock;
+    ++machine.clock;
 }
 
 void GlobalRaces::access(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc) {

@@ -22,13 +22,15 @@ public:
     void access(uintptr_t address, std::size_t bytes, Access kind, uintptr_t pc);
 
 private:
-    // What the last accesses to a word, or a byte, were. Threads are counted through the grid; time 0 is never.
+    // The last access of a thread, counted through the grid, or of several threads of its block. Time 0 is never.
+    struct Trace {
+        uint64_t thread = 0;
+        uint32_t time = 0, pc = 0;
+        bool atomic = false, several = false;
+    };
+    // Of a word, or a byte: its last write, and the last reads since, of two blocks.
     struct Cell {
-        uint64_t writer = 0, reader = 0;
-        uint32_t write_time = 0, read_time = 0;
-        uint32_t write_pc = 0, read_pc = 0;
-        bool atomic_write = false, atomic_read = false;
-        enum : uint8_t { one, block, blocks } readers = one; // beyond one, `reader` is the last
+        Trace write, reads[2];
     };
     static constexpr std::size_t kPageBytes = 4096;
     // A cell per word, until some access is to less: then a cell per byte.
@@ -44,11 +46,11 @@ private:
     };
     Page& page_of(uintptr_t address);
     static void divide(Page& page);
-    bool is_ordered(uint64_t other, uint32_t time, const Self& self) const;
-    bool reads_are_ordered(const Cell& cell, const Self& self) const;
+    bool is_ordered(const Trace& other, const Self& self) const;
     void judge(Cell& cell, Access kind, const Self& self, uintptr_t pc);
-    void synchronise(uintptr_t flag, Access kind, Self& self);
-    [[noreturn]] static void raise(const char* what, uint64_t other, uint32_t other_pc, uintptr_t pc);
+    void record_read(Cell& cell, bool atomic, const Self& self, uintptr_t pc) const;
+    void synchronise(uintptr_t flag, Access kind, const Self& self);
+    [[noreturn]] static void raise(const char* what, const Trace& other, uintptr_t pc);
 
     std::unordered_map<uintptr_t, Page> pages_;
     std::unordered_map<uint64_t, Clock> known_;     // per block: what is ordered before it
