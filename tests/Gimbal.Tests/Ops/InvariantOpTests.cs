@@ -62,8 +62,12 @@ public abstract class InvariantOpTests(int threads) : OpTests(threads)
         }
     }
 
-    /// <summary>The call is refused for an index outside its table.</summary>
-    protected static void AssertOutOfRange(string message, Action call) => AssertRefused(4, message, call);
+    /// <summary>The call is refused for an index outside its table; a GPU says so at the next synchronisation.</summary>
+    protected void AssertOutOfRange(string message, Action call) => AssertRefused(4, message, () =>
+    {
+        call();
+        Device.Synchronize();
+    });
 
     /// <summary>The engine refuses an argument.</summary>
     protected static void AssertInvalid(string argument, Action call) => AssertRefused(1, argument, call);
