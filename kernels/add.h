@@ -8,11 +8,10 @@ namespace gimbal {
 constexpr int kAddThreads = 256;
 
 struct AddArguments {
-    const void* a;
-    const void* b;
-    void* y;
+    const float* a;
+    const float* b;
+    float* y;
     int64_t count;
-    bool a_bf16, b_bf16, y_bf16;
 };
 
 } // namespace gimbal

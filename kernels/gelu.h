@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kGeluThreads = 256;
 
 struct GeluArguments {
-    const void* x;
-    void* y;
+    const float* x;
+    float* y;
     int64_t count;
 };
 
 struct GeluBackwardArguments {
-    const void* dy;
-    const void* x;
-    void* dx;
+    const float* dy;
+    const float* x;
+    float* dx;
     int64_t count;
 };
 

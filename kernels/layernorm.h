@@ -7,32 +7,30 @@
 namespace gimbal {
 
 struct LayernormArguments {
-    const void* x;
-    const void* weight;
-    const void* bias; // nullable
-    void* y;
+    const float* x;
+    const float* weight;
+    const float* bias; // nullable
+    float* y;
     float* mean; // nullable, with rstd
     float* rstd;
     int64_t rows, width;
     float epsilon;
-    bool x_bf16, weight_bf16, y_bf16; // bias as weight
 };
 
 struct LayernormBackwardArguments {
-    const void* dy;
-    const void* x;
-    const void* weight;
+    const float* dy;
+    const float* x;
+    const float* weight;
     const float* mean;
     const float* rstd;
-    void* dx;
+    float* dx;
     int64_t rows, width;
-    bool accumulate;
-    bool x_bf16, weight_bf16, y_bf16; // dx as x, dy as y
+    int accumulate;
 };
 
 struct LayernormWeightArguments {
-    const void* dy;
-    const void* x;
+    const float* dy;
+    const float* x;
     const float* mean;
     const float* rstd;
     float* dweight;  // nullable
@@ -40,7 +38,6 @@ struct LayernormWeightArguments {
     float* partials; // (pieces, 2, width), with more than one piece
     unsigned* tickets;
     ColumnSumPlan plan;
-    bool x_bf16, y_bf16;
 };
 
 } // namespace gimbal

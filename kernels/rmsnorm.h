@@ -7,35 +7,32 @@
 namespace gimbal {
 
 struct RmsnormArguments {
-    const void* x;
-    const void* weight;
-    void* y;
+    const float* x;
+    const float* weight;
+    float* y;
     float* rstd; // nullable
     int64_t rows, width;
     float epsilon;
-    bool x_bf16, weight_bf16, y_bf16;
 };
 
 struct RmsnormBackwardArguments {
-    const void* dy;
-    const void* x;
-    const void* weight;
+    const float* dy;
+    const float* x;
+    const float* weight;
     const float* rstd;
-    void* dx;
+    float* dx;
     int64_t rows, width;
-    bool accumulate;
-    bool x_bf16, weight_bf16, y_bf16; // dx as x, dy as y
+    int accumulate;
 };
 
 struct RmsnormWeightArguments {
-    const void* dy;
-    const void* x;
+    const float* dy;
+    const float* x;
     const float* rstd;
     float* dweight;
     float* partials; // (pieces, width), with more than one piece
     unsigned* tickets;
     ColumnSumPlan plan;
-    bool x_bf16, y_bf16;
 };
 
 } // namespace gimbal

@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kSwigluThreads = 256;
 
 struct SwigluArguments {
-    const void* x;
-    void* y;
+    const float* x;
+    float* y;
     int64_t rows, width;
 };
 
 struct SwigluBackwardArguments {
-    const void* dy;
-    const void* x;
-    void* dx;
+    const float* dy;
+    const float* x;
+    float* dx;
     int64_t rows, width;
 };
 

@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kTanhThreads = 256;
 
 struct TanhArguments {
-    const void* x;
-    void* y;
+    const float* x;
+    float* y;
     int64_t count;
 };
 
 struct TanhBackwardArguments {
-    const void* dy;
-    const void* y;
-    void* dx;
+    const float* dy;
+    const float* y;
+    float* dx;
     int64_t count;
 };
 

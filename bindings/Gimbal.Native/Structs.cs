@@ -83,3 +83,36 @@ internal struct Sampling
     public float MinP;
     public int Purpose;
 }
+
+/// <summary><c>gb_preference</c>.</summary>
+internal struct Preference
+{
+    public int StructSize;
+    public int Form;
+    public int Divergence;
+    public float Beta;
+    public float LabelSmoothing;
+    public float Margin;
+    public float Alpha;
+    public float Temperature;
+    public float Coefficient;
+}
+
+/// <summary><c>gb_policy_objective</c>.</summary>
+internal struct PolicyObjective
+{
+    public int StructSize;
+    public int Surrogate;
+    public int KlEstimator;
+    public int CorrectKl;
+    public float ClipLow;
+    public float ClipHigh;
+    public float Delta;
+    public float DualClip;
+    public float Positive;
+    public float PositiveRate;
+    public float Negative;
+    public float NegativeRate;
+    public float Beta;
+    public float OffPolicyThreshold;
+}

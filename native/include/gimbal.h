@@ -74,7 +74,7 @@ typedef struct gb_context_options {
     gb_device_kind kind;
     int32_t ordinal; /* CUDA device number; 0 otherwise */
     int32_t threads; /* CPU: 0 takes every processor the process may use */
-    void* stream;    /* CUDA stream of the caller's, whose CUDA context is used; null: its own, in the primary context */
+    void* stream;    /* CUDA stream of the caller's; null: the context makes its own */
 } gb_context_options;
 
 typedef struct gb_device_info {
@@ -271,6 +271,15 @@ GB_API gb_status gb_tanh(gb_context* context, const void* x, void* y, int64_t co
 GB_API gb_status gb_tanh_backward(gb_context* context, const void* dy, const void* y, void* dx, int64_t count,
                                   gb_dtype dtype);
 
+/* y = max(x, 0)^2 (So et al. 2021). */
+GB_API gb_status gb_relu_squared(gb_context* context, const void* x, void* y, int64_t count, gb_dtype dtype);
+/* dx = 2 dy max(x, 0); dx may be dy or x. */
+GB_API gb_status gb_relu_squared_backward(gb_context* context, const void* dy, const void* x, void* dx, int64_t count,
+                                          gb_dtype dtype);
+
+/* y_i = a_i b_i, and 0 where b_i is 0, even if a_i is not finite. y may be a or b. */
+GB_API gb_status gb_multiply(gb_context* context, const float* a, const float* b, float* y, int64_t count);
+
 /* y = a + b; y may be a or b. Its backward is the identity. */
 GB_API gb_status gb_add(gb_context* context, const void* a, const void* b, void* y, int64_t count, gb_dtype a_dtype,
                         gb_dtype b_dtype, gb_dtype y_dtype);
@@ -307,6 +316,13 @@ GB_API gb_status gb_linear_logprob_backward(gb_context* context, const void* hid
                                             int64_t vocabulary, int64_t hidden_stride, float temperature,
                                             gb_dtype hidden_dtype, gb_dtype head_dtype);
 
+/* y_i = cap tanh(scale x_i / cap), scale x_i if cap <= 0: a head's logit scale and soft cap. y may be x. */
+GB_API gb_status gb_softcap(gb_context* context, const void* x, void* y, int64_t count, float scale, float cap,
+                            gb_dtype dtype);
+/* dx_i = dy_i scale (1 - (y_i / cap)^2), dy_i scale if cap <= 0. dx may be dy or y; y nullable if cap <= 0. */
+GB_API gb_status gb_softcap_backward(gb_context* context, const void* dy, const void* y, void* dx, int64_t count,
+                                     float scale, float cap, gb_dtype dtype);
+
 /* loss_r = -(1 - s) log p_target - s mean_j log p_j, label smoothing s; targets equal to ignore_index give 0.
    losses (rows), lse (rows). The mean is the caller's (weights of the backward). */
 GB_API gb_status gb_cross_entropy(gb_context* context, const void* logits, const int32_t* targets, float* losses,
@@ -317,6 +333,20 @@ GB_API gb_status gb_cross_entropy_backward(gb_context* context, const void* logi
                                            const float* lse, const float* dlosses, void* dlogits, int64_t rows,
                                            int64_t vocabulary, int64_t logits_stride, float label_smoothing,
                                            int32_t ignore_index, gb_dtype dtype);
+
+/* losses_r += coefficient lse_r^2, lse as gb_cross_entropy gives it: keeps log sum exp near 0 (PaLM, Chowdhery et al. 2022). */
+GB_API gb_status gb_z_loss(gb_context* context, const float* lse, float* losses, int64_t rows, float coefficient);
+/* dlogits_j = 2 coefficient dlosses lse p_j, written; 0 where dlosses is 0. Both (rows, vocabulary), logits at logits_stride,
+   dlogits dense. */
+GB_API gb_status gb_z_loss_backward(gb_context* context, const void* logits, const float* lse, const float* dlosses,
+                                    void* dlogits, int64_t rows, int64_t vocabulary, int64_t logits_stride,
+                                    float coefficient, gb_dtype dtype);
+
+/* y = x, but of every id among ids[starts[r]] .. ids[starts[r+1]-1], once however often it is there: z penalty for z < 0,
+   z / penalty otherwise (CTRL, Keskar et al. 2019). x (rows, vocabulary) at x_stride, y dense, ids (count), starts (rows + 1). */
+GB_API gb_status gb_repetition_penalty(gb_context* context, const void* x, const int32_t* ids, const int32_t* starts,
+                                       void* y, int64_t count, int64_t rows, int64_t vocabulary, int64_t x_stride,
+                                       float penalty, gb_dtype dtype);
 
 typedef struct gb_sampling {
     int32_t struct_size;
@@ -386,6 +416,12 @@ GB_API gb_status gb_value_clip_loss(gb_context* context, const float* values, co
                                     const float* returns, const float* weights, float* losses, float* dvalues,
                                     double* statistics, int64_t count, float clip_range);
 
+/* The value loss of Stable-Baselines3: l = 0.5 (clip(v, old - clip_range, old + clip_range) - R)^2, gradient 0 where the clip
+   holds. clip_range > 0. statistics as gb_value_clip_loss. */
+GB_API gb_status gb_clipped_value_loss(gb_context* context, const float* values, const float* old_values,
+                                       const float* returns, const float* weights, float* losses, float* dvalues,
+                                       double* statistics, int64_t count, float clip_range);
+
 /* GRPO's token loss (Shao et al. 2024): l = -min(min(ratio, delta) A, clip(ratio, 1 - clip_low, 1 + clip_high) A) + beta k3,
    k3 = exp(ref - logprob) - 1 - (ref - logprob). delta <= 0: no upper bound on the unclipped ratio. ref_logprobs nullable if beta = 0.
    statistics (9, added): the eight of gb_ppo_clip_loss (k3 there is of old, and is entry 6), then the sum of k3 to the reference. */
@@ -393,6 +429,57 @@ GB_API gb_status gb_grpo_loss(gb_context* context, const float* logprobs, const 
                               const float* ref_logprobs, const float* advantages, const float* weights, float* losses,
                               float* dlogprobs, double* statistics, int64_t count, float clip_low, float clip_high,
                               float delta, float beta);
+
+/* Log-ratio of a whole sequence, on each of its tokens: y_t = sum over u of clip(logprob_u - old_u, -clamp, clamp), u the tokens of
+   weight != 0 in its sequence starts[s] .. starts[s+1]-1; divided by their number (at least 1) if mean (GSPO), not divided
+   otherwise (RLOO). clamp <= 0: no clipping. 0 for tokens of no sequence. weights (count, nullable: all 1), starts (segments + 1). */
+GB_API gb_status gb_sequence_ratio(gb_context* context, const float* logprobs, const float* old_logprobs,
+                                   const float* weights, const int32_t* starts, float* log_ratios, int64_t count,
+                                   int64_t segments, float clamp, int32_t mean);
+/* dlogprob_t = sum of dlog_ratios over the sequence, divided by its tokens of weight != 0 if mean; 0 where the weight is 0. For
+   clamp <= 0. dlogprobs may not be dlog_ratios. */
+GB_API gb_status gb_sequence_ratio_backward(gb_context* context, const float* dlog_ratios, const float* weights,
+                                            const int32_t* starts, float* dlogprobs, int64_t count, int64_t segments,
+                                            int32_t mean, int32_t accumulate);
+
+enum { GB_KL_K1 = 1, GB_KL_K2 = 2, GB_KL_K3 = 3 };
+enum {
+    GB_SURROGATE_CLIP = 0,  /* GRPO, RLOO, GSPO, DAPO: -min(min(ratio, delta) A, clip(ratio, 1 - clip_low, 1 + clip_high) A), and dual_clip */
+    GB_SURROGATE_CISPO = 1, /* -clip(ratio, 1 - clip_low, 1 + clip_high) A logprob, the ratio held; with clip ranges 0: REINFORCE */
+    GB_SURROGATE_SAPO = 2,  /* -(4 / t) sigmoid(t (ratio - 1)) A, t = positive where A > 0, negative elsewhere */
+    GB_SURROGATE_VESPO = 3  /* -phi A logprob, phi = e^rate w^k e^(-rate w) held, w the sequence's ratio within 1e-8..e^20,
+                               (k, rate) = (positive, positive_rate) where A >= 0, the negative ones elsewhere */
+};
+
+typedef struct gb_policy_objective {
+    int32_t struct_size;
+    int32_t surrogate;          /* GB_SURROGATE_* */
+    int32_t kl_estimator;       /* GB_KL_* of the penalty */
+    int32_t correct_kl;         /* 1: the penalty is multiplied by the ratio */
+    float clip_low;
+    float clip_high;
+    float delta;                /* upper bound of the unclipped ratio; <= 0: none */
+    float dual_clip;            /* for A < 0, l stays below -A dual_clip; <= 0: none */
+    float positive;
+    float positive_rate;
+    float negative;
+    float negative_rate;
+    float beta;                 /* weight of the KL to the reference */
+    float off_policy_threshold; /* with drifts */
+} gb_policy_objective;
+
+/* The token losses of GRPO's family: l = surrogate + beta kl; gb_grpo_loss is that of the clipped surrogate and k3. log ratio = logprob - old, or log_ratios (nullable)
+   where a whole sequence has one (gb_sequence_ratio). drifts (nullable): mean log-ratio of the token's sequence; where A < 0 and
+   -drift > off_policy_threshold the surrogate is 0 (DeepSeek-V3.2). corrections (nullable) multiply the surrogate, not the penalty:
+   importance weights of rollouts drawn from another policy; 0 drops a token. old_logprobs nullable with log_ratios, ref_logprobs if
+   beta = 0. Gradients: with dlog_ratios (nullable), dlogprobs holds what does not flow through the ratio and dlog_ratios what
+   does; without, dlogprobs holds the sum. Never NaN where a ratio overflows, as in gb_ppo_clip_loss.
+   statistics (9, added): the eight of gb_ppo_clip_loss (k3 there is of old, and is entry 6), then the sum of the KL to the reference. */
+GB_API gb_status gb_policy_loss(gb_context* context, const float* logprobs, const float* old_logprobs,
+                                const float* log_ratios, const float* ref_logprobs, const float* advantages,
+                                const float* corrections, const float* drifts, const float* weights, float* losses,
+                                float* dlogprobs, float* dlog_ratios, double* statistics, int64_t count,
+                                const gb_policy_objective* objective);
 
 /* DPO (Rafailov et al. 2023), h = logprob - ref summed over a completion, Z = h_chosen - h_rejected:
    l = -(1 - s) log sigmoid(beta Z) - s log sigmoid(-beta Z), label smoothing s (cDPO; 0: DPO). All (pairs). ref_* nullable
@@ -402,6 +489,66 @@ GB_API gb_status gb_dpo_loss(gb_context* context, const float* chosen, const flo
                              const float* ref_rejected, const float* weights, float* losses, float* dchosen,
                              float* drejected, double* statistics, int64_t pairs, float beta, float label_smoothing);
 
+enum {
+    GB_PREFERENCE_SIGMOID = 0,    /* DPO; cDPO with label smoothing, SimPO with a margin: -(1 - e) log sigmoid(z) - e log sigmoid(-z) */
+    GB_PREFERENCE_ROBUST = 1,     /* (-(1 - e) log sigmoid(z) + e log sigmoid(-z)) / (1 - 2 e) */
+    GB_PREFERENCE_HINGE = 2,      /* SLiC: max(0, 1 - z) */
+    GB_PREFERENCE_IPO = 3,        /* ((z - 1/2) / beta)^2 */
+    GB_PREFERENCE_EXO = 4,        /* sum over q in (sigmoid(z), sigmoid(-z)), p in (1 - e, e) of q log(q / p) */
+    GB_PREFERENCE_NCA = 5,        /* -log sigmoid(c) - log sigmoid(-c) / 2 - log sigmoid(-r) / 2 */
+    GB_PREFERENCE_BCO = 6,        /* -log sigmoid(c - margin) - log sigmoid(margin - r) */
+    GB_PREFERENCE_APO_ZERO = 7,   /* sigmoid(-c) + sigmoid(r) */
+    GB_PREFERENCE_APO_DOWN = 8,   /* sigmoid(c) + sigmoid(-z) */
+    GB_PREFERENCE_SPPO = 9,       /* (s_chosen - 1 / (2 beta))^2 + (s_rejected + 1 / (2 beta))^2 */
+    GB_PREFERENCE_DISCOPOP = 10,  /* -(1 - m) log sigmoid(z) + m exp(-z), m = sigmoid(z / temperature) */
+    GB_PREFERENCE_ODDS_RATIO = 11 /* ORPO: -beta log sigmoid(o_chosen - o_rejected), o = h - log(1 - e^h) */
+};
+/* What a log-ratio h counts as: s = f'(e^h), without the constant of f' (f-DPO, Wang et al. 2024). */
+enum {
+    GB_DIVERGENCE_REVERSE_KL = 0,     /* h */
+    GB_DIVERGENCE_FORWARD_KL = 1,     /* -exp(-h) */
+    GB_DIVERGENCE_JENSEN_SHANNON = 2, /* log sigmoid(h) */
+    GB_DIVERGENCE_ALPHA = 3           /* exp((alpha - 1) h) / (alpha - 1) */
+};
+
+typedef struct gb_preference {
+    int32_t struct_size;
+    int32_t form;          /* GB_PREFERENCE_* */
+    int32_t divergence;    /* GB_DIVERGENCE_*; forms 7, 8 and 11 have the reverse KL alone */
+    float beta;
+    float label_smoothing; /* e, of forms 0, 1 and 4 */
+    float margin;          /* in z; of SimPO, BCO's shift */
+    float alpha;           /* of GB_DIVERGENCE_ALPHA */
+    float temperature;     /* of GB_PREFERENCE_DISCOPOP */
+    float coefficient;     /* multiplies losses and gradients: the share of one loss among several */
+} gb_preference;
+
+/* The losses over pairs; gb_dpo_loss is that of form 0 and the reverse KL. h = logprob - ref of a side, logprob being a sum or mean over the completion's tokens; s = h or what the
+   divergence makes of it, its exponents held to 80; c = beta s_chosen, r = beta s_rejected,
+   z = beta (s_chosen - s_rejected) - margin. All (pairs). ref_* nullable together: reference-free, ref = 0. Papers of the forms:
+   kernels/common/preference.h. statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0,
+   beta (s_chosen - s(0)), the same of the rejected, pairs with h_chosen > h_rejected. */
+GB_API gb_status gb_preference_loss(gb_context* context, const float* chosen, const float* rejected,
+                                    const float* ref_chosen, const float* ref_rejected, const float* weights,
+                                    float* losses, float* dchosen, float* drejected, double* statistics, int64_t pairs,
+                                    const gb_preference* preference);
+
+enum {
+    GB_UNPAIRED_KTO = 0, /* Ethayarajh et al. 2024: 1 - sigmoid(x); with shift 0 APO-zero of single samples */
+    GB_UNPAIRED_BCO = 1  /* Jung et al. 2024: -log sigmoid(x) */
+};
+/* A loss over labelled samples, h = logprob - ref: x = beta h - shift where desirable, shift - beta h elsewhere; the shift is
+   beta z0 (KTO) or delta (BCO), and no gradient flows into it. All (count); ref_logprobs nullable: 0. statistics (6, added):
+   sum of weighted losses, sum of weights, samples of weight != 0, sum of beta h of the desirable, of the others, desirable samples. */
+GB_API gb_status gb_unpaired_loss(gb_context* context, const float* logprobs, const float* ref_logprobs,
+                                  const uint8_t* desirable, const float* weights, float* losses, float* dlogprobs,
+                                  double* statistics, int64_t count, float beta, float shift, int32_t form);
+
+/* l = -p^power log p, p^power counting as a constant: dl/dlogprob = -p^power. Power 0: the negative log-likelihood; 1: dynamic
+   fine-tuning (Wu et al. 2025). statistics (3, added): sum of weighted losses, sum of weights, elements of weight != 0. */
+GB_API gb_status gb_nll_loss(gb_context* context, const float* logprobs, const float* weights, float* losses,
+                             float* dlogprobs, double* statistics, int64_t count, float power);
+
 /* Bradley-Terry: l = -log sigmoid(chosen - rejected - margin) + center (chosen + rejected)^2. margins nullable: 0.
    statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0, sum of chosen, of rejected, pairs with
    chosen > rejected. */
@@ -409,7 +556,6 @@ GB_API gb_status gb_reward_loss(gb_context* context, const float* chosen, const 
                                 const float* weights, float* losses, float* dchosen, float* drejected,
                                 double* statistics, int64_t pairs, float center);
 
-enum { GB_KL_K1 = 1, GB_KL_K2 = 2, GB_KL_K3 = 3 };
 /* Estimators of KL(policy || reference) per token (Schulman 2020), d = logprob - ref: k1 = d, k2 = d^2/2, k3 = exp(-d) - 1 + d.
    dlogprobs (nullable) = dkl/dlogprob: 1, d, 1 - exp(-d). clamp > 0: kl is clipped to -clamp..clamp, its derivative 0 beyond. */
 GB_API gb_status gb_kl_penalty(gb_context* context, const float* logprobs, const float* ref_logprobs, float* kl,
@@ -423,6 +569,11 @@ GB_API gb_status gb_gaussian_logprob(gb_context* context, const float* mean, con
 GB_API gb_status gb_gaussian_logprob_backward(gb_context* context, const float* mean, const float* log_std,
                                               const float* actions, const float* dlogprob, const float* dentropy,
                                               float* dmean, float* dlog_std, int64_t rows, int64_t dims);
+
+/* Policy whose actions are squashed by tanh (Haarnoja et al. 2018): y = tanh(x), logprob_r -= sum_d log(1 - y_d^2 + epsilon), where
+   logprob holds the Gaussian's log-density of x. x (rows, dims), y as x (nullable; may be x). No gradient: x is a sample. */
+GB_API gb_status gb_tanh_squash(gb_context* context, const float* x, float* y, float* logprob, int64_t rows, int64_t dims,
+                                float epsilon);
 
 /* ---- Optimizer -------------------------------------------------------------------------------------------------- */
 
@@ -438,6 +589,10 @@ GB_API gb_status gb_adamw(gb_context* context, float* weights, const float* grad
    1 if max_norm <= 0. */
 GB_API gb_status gb_grad_norm(gb_context* context, const float* gradients, gb_step_state* state, int64_t count,
                               float max_norm);
+
+/* gb_grad_norm with the largest |g| as the norm. */
+GB_API gb_status gb_grad_max(gb_context* context, const float* gradients, gb_step_state* state, int64_t count,
+                             float max_norm);
 
 /* x_i *= factor, in place. */
 GB_API gb_status gb_scale(gb_context* context, float* x, int64_t count, float factor);

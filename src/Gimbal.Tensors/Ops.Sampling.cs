@@ -49,4 +49,23 @@ public static unsafe partial class Ops
             (StepState*)state.Pointer, (int*)tokens.Pointer, (float*)logprob.Pointer, (float*)truncatedLogprob.Pointer, rows,
             logits.Width, logits.RowStride, sampling, (int)logits.DType).Check();
     }
+
+    /// <summary>
+    /// y = x, but of every id that a row has seen, once however often: z penalty for z &lt; 0, z / penalty otherwise (Keskar et al. 2019).
+    /// </summary>
+    /// <param name="x">Logits (rows, vocabulary); rows may be strided.</param>
+    /// <param name="ids">Ids seen, row after row (count), int32.</param>
+    /// <param name="starts">Where each row's ids start (rows + 1), int32.</param>
+    /// <param name="y">(rows, vocabulary), dense.</param>
+    /// <param name="penalty">Above 0; 1: none.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    /// <exception cref="DeviceException">An id is no token id.</exception>
+    public static void RepetitionPenalty(in Tensor x, in Tensor ids, in Tensor starts, in Tensor y, float penalty)
+    {
+        WantOptional(ids, DType.Int32, ids.Count);
+        WantCount(starts, DType.Int32, x.Rows + 1);
+        WantCount(y, x.DType, x.Rows * x.Width);
+        NativeMethods.gb_repetition_penalty(x.Device.Context, x.Pointer, (int*)ids.Pointer, (int*)starts.Pointer, y.Pointer,
+            ids.Count, x.Rows, x.Width, x.RowStride, penalty, (int)x.DType).Check();
+    }
 }

@@ -21,6 +21,9 @@ internal sealed class Column
 
     public void AddRepeated(float value, int times) => Extend(times).Fill(value);
 
+    /// <summary>Room for more numbers, to be written before the next call.</summary>
+    public Span<float> AddRoom(int more) => Extend(more);
+
     /// <summary>Copies to the device, into the arena's innermost scope.</summary>
     public Tensor Upload(Arena arena)
     {

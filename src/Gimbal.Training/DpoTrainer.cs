@@ -11,8 +11,12 @@ namespace Gimbal.Training;
 /// <list type="bullet">
 /// <item>The reference is the policy as it is at the start (or a model given), and its log-probabilities are computed once, before
 /// the first step, after which it is let go; <see cref="DpoOptions.PrecomputeReference"/> keeps it instead.</item>
-/// <item>Labels may be smoothed (cDPO, Mitchell 2023); 0 is the paper's loss.</item>
-/// <item>Log-probabilities are summed over the completion, its end token included, and nothing is divided by length.</item>
+/// <item>The loss is one of a family, or several with weights (<see cref="DpoOptions.Loss"/>); <c>sigmoid</c> is the paper's. Labels
+/// may be smoothed (cDPO, Mitchell 2023).</item>
+/// <item>Log-probabilities are summed over the completion, its end token included, or averaged on request; tokens past the
+/// shorter completion may weigh less (LD-DPO, Liu et al. 2024).</item>
+/// <item>A loss that compares pairs with each other (AOT) does so over all pairs of the optimizer step: their log-probabilities
+/// are computed first, by a pass of their own, then the gradients are known.</item>
 /// <item>The loss is the mean over the pairs of the optimizer step, fixed before the step is split into micro-batches.</item>
 /// </list>
 /// </remarks>
@@ -40,9 +44,14 @@ public sealed class DpoTrainer : IDisposable
     private readonly int[] rows;
     private readonly int microBatch;
     private readonly bool ownsReference;
+    private readonly PreferenceLosses losses;
+    private readonly PairTokens perToken;
+    private readonly Tensor likelihoodStatistics;
+    private readonly float[] dchosen, drejected;
     private LanguageModel? reference;
     private bool isReferenceKnown;
-    private Tensor refChosen, refRejected, weights;
+    private int chosenTokens;
+    private Tensor refChosen, refRejected, weights, tokenWeights, likelihoodWeights, givenChosen, givenRejected;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
     /// <param name="policy">Trained in place.</param>
@@ -63,22 +72,31 @@ public sealed class DpoTrainer : IDisposable
         ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<DpoTrainer>();
         Tokenize(data, logger);
         (referenceChosen, referenceRejected) = (new float[pairs.Count], new float[pairs.Count]);
+        losses = new PreferenceLosses(options);
+        perToken = new PairTokens(options, chunks);
         ownsReference = reference is null;
-        this.reference = reference ?? policy.Clone(trainable: false);
+        this.reference = options.ReferenceFree ? null : reference ?? policy.Clone(trainable: false);
+        isReferenceKnown = options.ReferenceFree;
         order = new DataOrder(pairs.Count, options.Seed);
         optimizer = new Optimizer(policy.Store, options.Optimizer, options.MaxSteps);
         rows = new int[options.BatchSize];
+        (dchosen, drejected) = (new float[rows.Length], new float[rows.Length]);
         microBatch = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
         int longest = pairs.Max(pair => Math.Max(pair.Chosen.Tokens.Length, pair.Rejected.Tokens.Length));
         MemoryPlan plan = new();
         plan.AddModel("policy", policy);
-        plan.AddModel("reference", this.reference);
+        if (this.reference is not null)
+        {
+            plan.AddModel("reference", this.reference);
+        }
+
         plan.Add("activations", MemoryPlan.TrainingBytes(policy, 2 * microBatch, longest, Math.Max(ChunkRows, 2 * longest)),
             "lower train.micro_batch or train.max_length");
         plan.Check(policy.Device);
         Log.Planned(logger, "dpo", plan);
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
+        likelihoodStatistics = pass.Arena.Allocate(DType.Float64, new Shape(3));
         loss = RowLoss;
         run = new TrainingRun
         {
@@ -120,7 +138,8 @@ public sealed class DpoTrainer : IDisposable
         order.Fill(step, rows);
         if (!isReferenceKnown)
         {
-            Reference(options.PrecomputeReference ? [.. Enumerable.Range(0, pairs.Count)] : rows);
+            int[] wanted = options.PrecomputeReference ? [.. Enumerable.Range(0, pairs.Count)] : [.. rows];
+            Sums(reference!, wanted, referenceChosen, referenceRejected);
             if (options.PrecomputeReference)
             {
                 isReferenceKnown = true;
@@ -128,13 +147,21 @@ public sealed class DpoTrainer : IDisposable
             }
         }
 
-        // Mean over the pairs of the step of -log sigmoid(beta (h_chosen - h_rejected)).
+        // Losses that compare pairs with each other see all pairs of the step at once.
         statistics.Clear();
+        likelihoodStatistics.Clear();
+        chosenTokens = rows.Sum(row => pairs[row].Chosen.CompletionLength);
+        if (losses.IsCoupled)
+        {
+            Couple();
+        }
+
+        // Mean over the pairs of the step of the loss of (h_chosen, h_rejected), for DPO -log sigmoid(beta (h_chosen - h_rejected)).
         double entropy = 0;
         int tokens = 0;
         for (int start = 0; start < rows.Length; start += microBatch)
         {
-            entropy += Accumulate(rows.AsSpan(start, Math.Min(microBatch, rows.Length - start)));
+            entropy += Accumulate(start, rows.AsSpan(start, Math.Min(microBatch, rows.Length - start)));
             tokens += pass.Batch.LossRows;
         }
 
@@ -143,39 +170,54 @@ public sealed class DpoTrainer : IDisposable
         Describe(entropy / tokens, metrics);
     }
 
-    /// <summary>Sums of the reference's log-probabilities over both completions of some pairs.</summary>
-    private void Reference(ReadOnlySpan<int> wanted)
+    /// <summary>Log-probabilities of both completions of some pairs under a model, sums or means over their tokens.</summary>
+    private void Sums(LanguageModel model, int[] wanted, float[] chosenSums, float[] rejectedSums)
     {
         for (int start = 0; start < wanted.Length; start += microBatch)
         {
-            ReadOnlySpan<int> part = wanted.Slice(start, Math.Min(microBatch, wanted.Length - start));
+            ReadOnlySpan<int> part = wanted.AsSpan(start, Math.Min(microBatch, wanted.Length - start));
             chunks.Fill(pass.Batch, pairs, part);
             using ArenaScope scope = pass.Arena.Enter();
             pass.Tape.Recording = false;
             pass.Batch.Upload(pass.Arena);
-            Tensor hidden = Ops.GatherRows(pass.Tape, reference!.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
-            (Tensor logprob, _) = Ops.LinearLogprob(pass.Arena, hidden, reference.Head, pass.Batch.Targets, 1);
+            Tensor hidden = Ops.GatherRows(pass.Tape, model.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
+            (Tensor logprob, _) = Ops.LinearLogprob(pass.Arena, hidden, model.Head, pass.Batch.Targets, 1);
             Tensor sums = pass.Arena.Allocate(DType.Float32, new Shape(pass.Batch.Sequences));
-            Ops.SegmentSum(logprob, pass.Batch.LossStartsTensor, sums);
+            Ops.SegmentSum(PairTokens.Weighted(pass.Arena, logprob, perToken.Multipliers(pass, part.Length)), pass.Batch.LossStartsTensor, sums);
             ReadOnlySpan<float> values = column.Download(sums);
             for (int i = 0; i < part.Length; i++)
             {
                 (int chosen, int rejected) = chunks.SequencesOf(i);
-                (referenceChosen[part[i]], referenceRejected[part[i]]) = (values[chosen], values[rejected]);
+                (chosenSums[part[i]], rejectedSums[part[i]]) = (values[chosen], values[rejected]);
             }
         }
     }
 
+    /// <summary>The gradients of the step's pairs, each with respect to the sums over its completions.</summary>
+    private void Couple()
+    {
+        float[] chosen = new float[pairs.Count], rejected = new float[pairs.Count];
+        Sums(policy, rows, chosen, rejected);
+        float[] At(float[] values) => [.. rows.Select(row => values[row])];
+        losses.AddCoupled(pass.Arena, new HostPairs(At(chosen), At(rejected), At(referenceChosen), At(referenceRejected)), 1f / rows.Length,
+            dchosen, drejected, statistics);
+    }
+
     /// <summary>Adds the gradient of one micro-batch; returns the sum of its tokens' entropies.</summary>
-    private double Accumulate(ReadOnlySpan<int> part)
+    /// <param name="first">Place of the micro-batch's first pair in the step.</param>
+    /// <param name="part">Its pairs.</param>
+    private double Accumulate(int first, ReadOnlySpan<int> part)
     {
         chunks.Fill(pass.Batch, pairs, part);
         using ArenaScope scope = pass.Arena.Enter();
         pass.Tape.Recording = true;
         pass.Batch.Upload(pass.Arena);
         chunks.Upload(pass.Arena, pass.Batch);
-        refChosen = Upload(referenceChosen, part);
-        refRejected = Upload(referenceRejected, part);
+        refChosen = options.ReferenceFree ? default : Upload(referenceChosen, part);
+        refRejected = options.ReferenceFree ? default : Upload(referenceRejected, part);
+        tokenWeights = perToken.Multipliers(pass, part.Length);
+        likelihoodWeights = perToken.Likelihood(pass, part.Length, losses.Likelihood / chosenTokens);
+        (givenChosen, givenRejected) = losses.IsCoupled ? (Given(dchosen, first, part.Length), Given(drejected, first, part.Length)) : default;
         column.Clear();
         column.AddRepeated(1f / rows.Length, part.Length);
         weights = column.Upload(pass.Arena);
@@ -186,21 +228,50 @@ public sealed class DpoTrainer : IDisposable
         return column.SumOf(entropy);
     }
 
-    /// <summary>
-    /// l = -(1 - s) log sigmoid(beta Z) - s log sigmoid(-beta Z), Z = h_chosen - h_rejected, of the pairs of a chunk, and its
-    /// gradient in the log-probability of each of their tokens.
-    /// </summary>
+    /// <summary>The losses of the pairs of a chunk, and their gradient in the log-probability of each of their tokens.</summary>
     private HeadGradient RowLoss(in HeadRows chunk)
     {
         (int first, int count, Tensor starts) = chunks.At(chunk.Start);
-        Tensor sums = pass.Arena.Allocate(DType.Float32, new Shape(2 * count));
         Tensor gradients = pass.Arena.Allocate(DType.Float32, new Shape(2 * count));
-        Ops.SegmentSum(chunk.Logprob, starts, sums);
-        Ops.DpoLoss(sums.RowRange(0, count), sums.RowRange(count, count), refChosen.RowRange(first, count),
-            refRejected.RowRange(first, count), weights.RowRange(first, count), default, gradients.RowRange(0, count),
-            gradients.RowRange(count, count), statistics, options.Beta, options.LabelSmoothing);
+        Tensor left = gradients.RowRange(0, count), right = gradients.RowRange(count, count);
+        Tensor multipliers = tokenWeights.IsEmpty ? default : tokenWeights.RowRange(chunk.Start, chunk.Count);
+        if (losses.IsCoupled)
+        {
+            left.CopyFrom(givenChosen.RowRange(first, count));
+            right.CopyFrom(givenRejected.RowRange(first, count));
+        }
+        else
+        {
+            Tensor sums = pass.Arena.Allocate(DType.Float32, new Shape(2 * count));
+            Ops.SegmentSum(PairTokens.Weighted(pass.Arena, chunk.Logprob, multipliers), starts, sums);
+            PairSums sides = options.ReferenceFree
+                ? new(sums.RowRange(0, count), sums.RowRange(count, count), default, default)
+                : new(sums.RowRange(0, count), sums.RowRange(count, count), refChosen.RowRange(first, count), refRejected.RowRange(first, count));
+            losses.Add(pass.Arena, sides, weights.RowRange(first, count), left, right, statistics);
+        }
+
         Ops.SegmentSumBackward(gradients, starts, chunk.DLogprob);
+        if (!multipliers.IsEmpty)
+        {
+            Ops.Multiply(chunk.DLogprob, multipliers, chunk.DLogprob);
+        }
+
+        if (!likelihoodWeights.IsEmpty)
+        {
+            // - log pi(y_chosen | x), the mean over the tokens of all chosen completions of the step.
+            Tensor likelihood = pass.Arena.Allocate(DType.Float32, new Shape(chunk.Count));
+            Ops.NllLoss(chunk.Logprob, likelihoodWeights.RowRange(chunk.Start, chunk.Count), default, likelihood, likelihoodStatistics);
+            Ops.Add(chunk.DLogprob, likelihood, chunk.DLogprob);
+        }
+
         return HeadGradient.Logprob;
+    }
+
+    private Tensor Given(float[] gradients, int first, int count)
+    {
+        column.Clear();
+        column.AddRange(gradients.AsSpan(first, count));
+        return column.Upload(pass.Arena);
     }
 
     private Tensor Upload(float[] values, ReadOnlySpan<int> part)
@@ -217,8 +288,9 @@ public sealed class DpoTrainer : IDisposable
     private void Describe(double entropy, MetricRow metrics)
     {
         double[] sums = statistics.ToArray<double>();
-        double count = sums[2], chosen = sums[3] / count, rejected = sums[4] / count;
-        metrics[MetricNames.Loss] = sums[0];
+        double count = Math.Max(1, sums[2]), chosen = sums[3] / count, rejected = sums[4] / count;
+        double[] likelihood = likelihoodStatistics.ToArray<double>();
+        metrics[MetricNames.Loss] = sums[0] + likelihood[0];
         metrics[MetricNames.RewardsChosen] = chosen;
         metrics[MetricNames.RewardsRejected] = rejected;
         metrics[MetricNames.RewardsMargins] = chosen - rejected;

@@ -13,13 +13,19 @@ namespace Gimbal.Training;
 /// paper's mean of sequence means; either is fixed before the step is split into micro-batches.</item>
 /// <item>The standard deviation of a group has ddof 1 and an epsilon; a group whose rewards are all equal has advantage 0.</item>
 /// <item>The old policy's log-probabilities are the sampler's own: they equal those of the first forward pass bit for bit, so
-/// that pass is not made.</item>
+/// that pass is not made, unless <see cref="GrpoOptions.Correction"/> expects a sampler that differs.</item>
+/// <item>Surrogate, ratio, baseline, scale and the place of the KL are options: RLOO, REINFORCE++, DAPO, Dr. GRPO, GSPO, CISPO, SAPO
+/// and VESPO are settings of this trainer.</item>
+/// <item>An entropy bonus has the weights of the loss.</item>
 /// <item>The reference stays the starting policy; it is not refreshed.</item>
 /// </list>
 /// </remarks>
 public sealed class GrpoTrainer : IDisposable
 {
     private const int StatisticsCount = 9;
+
+    /// <summary>Rows of logits at a time where a loss needs all rows of a completion, unless one has more.</summary>
+    private const int ChunkRows = 256;
 
     private readonly LanguageModel policy;
     private readonly LanguageModel? reference;
@@ -36,9 +42,12 @@ public sealed class GrpoTrainer : IDisposable
     private readonly int microBatch;
     private readonly float temperature;
     private readonly RowLoss loss;
+    private readonly SurrogateLoss surrogate;
+    private readonly SequenceChunks chunks = new(ChunkRows);
+    private readonly GrpoAdvantages estimator;
     private readonly Column column = new();
-    private Tensor old, referenceLogprobs, advantages, weights;
-    private double entropySum, gradientNorm;
+    private Tensor old, referenceLogprobs, advantages, weights, corrections;
+    private double entropySum, bonusSum, gradientNorm;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
     /// <param name="policy">Trained in place.</param>
@@ -57,6 +66,8 @@ public sealed class GrpoTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(reward);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        surrogate = new SurrogateLoss(options.Objective(), options.Ratio);
+        estimator = new GrpoAdvantages(options);
         (this.policy, this.prompts, this.reward, this.options) = (policy, prompts, reward, options);
         ownsReference = reference is null && options.Beta > 0;
         this.reference = reference ?? (ownsReference ? policy.Clone(trainable: false) : null);
@@ -77,7 +88,8 @@ public sealed class GrpoTrainer : IDisposable
         }
 
         plan.Add("key-value cache", policy.CacheBytes(completions, longest), "lower sampling.max_new_tokens or grpo.group_size");
-        plan.Add("activations", MemoryPlan.TrainingBytes(policy, microBatch, longest), "lower train.micro_batch");
+        plan.Add("activations", MemoryPlan.TrainingBytes(policy, microBatch, longest,
+            surrogate.IsOfSequences ? Math.Max(ChunkRows, longest) : Ops.HeadChunkRows), "lower train.micro_batch");
         plan.Check(policy.Device);
         Log.Planned(logger, "grpo", plan);
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
@@ -125,7 +137,15 @@ public sealed class GrpoTrainer : IDisposable
         order.Fill(step, rows);
         Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], options.GroupSize, options.Sampling,
             options.Seed, step, CancellationToken.None);
-        rollout.Score(reward, CancellationToken.None);
+        if (options.Aggregation == RewardAggregation.NormalizeThenSum)
+        {
+            rollout.ScoreParts(reward, CancellationToken.None);
+        }
+        else
+        {
+            rollout.Score(reward, CancellationToken.None);
+        }
+
         RolloutTokens tokens = Prepare(rollout, metrics);
 
         // Several passes over the rollout, each split into optimizer steps.
@@ -150,24 +170,30 @@ public sealed class GrpoTrainer : IDisposable
     /// <summary>What stays the same while a rollout is trained on: advantages, log-probabilities of the reference.</summary>
     internal RolloutTokens Prepare(Rollout rollout, MetricRow metrics)
     {
-        // The group is the baseline: A = (r - mean) / (std + epsilon).
+        // Log-probabilities of the frozen reference; those of the old policy are the sampler's, or corrected.
         RolloutTokens tokens = new(rollout);
-        GroupAdvantages(rollout, tokens, metrics);
-
-        // Log-probabilities of the frozen reference; those of the old policy are the sampler's.
         if (reference is not null)
         {
             pass.Logprobs(reference, tokens.Sequences, temperature, microBatch, tokens.Reference);
             metrics[MetricNames.KlPerSequence] = tokens.MeanLogRatio();
         }
 
+        if (options.Correction != RolloutCorrection.None)
+        {
+            float[] recomputed = new float[tokens.TokenCount];
+            pass.Logprobs(policy, tokens.Sequences, temperature, microBatch, recomputed);
+            tokens.Correct(recomputed, options.Correction, options.CorrectionLow, options.CorrectionHigh);
+        }
+
+        // The group is the baseline: A = (r - mean) / (std + epsilon).
+        estimator.Estimate(pass.Arena, rollout, tokens, metrics);
         return tokens;
     }
 
     /// <summary>One optimizer step on some samples of a rollout.</summary>
     internal void Update(RolloutTokens tokens, ReadOnlySpan<int> samples, bool isFirst)
     {
-        tokens.Normalize(samples, options.Normalizer);
+        tokens.Normalize(samples, options.Normalizer, options.Sampling.MaxNewTokens);
         for (int start = 0; start < samples.Length; start += microBatch)
         {
             entropySum += Accumulate(tokens, samples.Slice(start, Math.Min(microBatch, samples.Length - start)), isFirst);
@@ -182,7 +208,7 @@ public sealed class GrpoTrainer : IDisposable
     {
         double[] sums = statistics.ToArray<double>();
         double counted = Math.Max(1, sums[2]);
-        metrics[MetricNames.Loss] = sums[0] / updates;
+        metrics[MetricNames.Loss] = (sums[0] - bonusSum) / updates;
         metrics[MetricNames.Entropy] = entropySum / counted;
         metrics[MetricNames.ClipRatioLow] = sums[3] / counted;
         metrics[MetricNames.ClipRatioHigh] = sums[4] / counted;
@@ -197,27 +223,7 @@ public sealed class GrpoTrainer : IDisposable
         metrics[MetricNames.MismatchBits] = totals.MismatchBits;
         metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
         statistics.Clear();
-        (entropySum, gradientNorm) = (0, 0);
-    }
-
-    /// <summary>Writes the advantage of every sample; those without a score get 0 and no weight.</summary>
-    private void GroupAdvantages(Rollout rollout, RolloutTokens tokens, MetricRow metrics)
-    {
-        using ArenaScope scope = pass.Arena.Enter();
-        Shape groups = [options.PromptsPerStep, options.GroupSize];
-        Tensor rewards = pass.Arena.Allocate(DType.Float32, groups);
-        Tensor mask = pass.Arena.Allocate(DType.UInt8, groups);
-        Tensor result = pass.Arena.Allocate(DType.Float32, groups);
-        Tensor counts = pass.Arena.Allocate(DType.Float64, new Shape(3));
-        counts.Clear();
-        rewards.CopyFrom<float>([.. rollout.Scores.Select(score => score ?? 0)]);
-        mask.CopyFrom<byte>([.. rollout.Scores.Select(score => (byte)(score is null ? 0 : 1))]);
-        Ops.GroupAdvantages(rewards, mask, result, counts, options.AdvantageEpsilon, options.Scale == AdvantageScale.Group);
-        result.CopyTo(tokens.Advantages.AsSpan());
-        double[] sums = counts.ToArray<double>();
-        metrics[MetricNames.Reward] = rollout.Scores.Average(score => (double?)score) ?? double.NaN;
-        metrics[MetricNames.RewardStd] = sums[2] / sums[0];
-        metrics[MetricNames.FracRewardZeroStd] = sums[1] / sums[0];
+        (entropySum, bonusSum, gradientNorm) = (0, 0, 0);
     }
 
     /// <summary>Adds the gradient of one micro-batch; returns the sum of its tokens' entropies.</summary>
@@ -229,10 +235,17 @@ public sealed class GrpoTrainer : IDisposable
         pass.Batch.Upload(pass.Arena);
         old = tokens.Upload(pass.Arena, tokens.Old, samples);
         weights = tokens.Upload(pass.Arena, tokens.Weights, samples);
-        advantages = tokens.UploadPerSample(pass.Arena, tokens.Advantages, samples);
+        advantages = tokens.Upload(pass.Arena, tokens.TokenAdvantages, samples);
+        corrections = tokens.Corrections is { } given ? tokens.Upload(pass.Arena, given, samples) : default;
         referenceLogprobs = reference is null ? default : tokens.Upload(pass.Arena, tokens.Reference, samples);
         Tensor hidden = Ops.GatherRows(pass.Tape, policy.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
-        (Tensor logprob, Tensor entropy) = Ops.LinearLogprob(pass.Tape, hidden, policy.Head, pass.Batch.Targets, temperature, loss);
+        if (surrogate.IsOfSequences)
+        {
+            chunks.Upload(pass.Arena, pass.Batch);
+        }
+
+        (Tensor logprob, Tensor entropy) = Ops.LinearLogprob(pass.Tape, hidden, policy.Head, pass.Batch.Targets, temperature, loss,
+            surrogate.IsOfSequences ? chunks.Rows : default);
         if (isFirst)
         {
             pass.Compare(logprob, column.Download(old), totals);
@@ -240,16 +253,33 @@ public sealed class GrpoTrainer : IDisposable
 
         pass.Tape.Backward();
         totals.TrainedTokens += pass.Batch.Tokens;
+        bonusSum += options.EntropyCoefficient == 0 ? 0 : options.EntropyCoefficient * Product(weights, entropy);
         return column.SumOf(entropy);
     }
 
-    /// <summary>l = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A) + beta k3, and its gradient in the log-probability.</summary>
+    /// <summary>l = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A) + beta kl, or its kin, less the entropy bonus, and its gradient.</summary>
     private HeadGradient RowLoss(in HeadRows rows)
     {
         (int start, int count) = (rows.Start, rows.Count);
-        Ops.GrpoLoss(rows.Logprob, old.RowRange(start, count),
-            reference is null ? default : referenceLogprobs.RowRange(start, count), advantages.RowRange(start, count),
-            weights.RowRange(start, count), default, rows.DLogprob, statistics, options.ClipLow, options.ClipHigh, options.Delta, options.Beta);
-        return HeadGradient.Logprob;
+        Tensor w = weights.RowRange(start, count);
+        surrogate.Compute(pass.Arena, new PolicyTokens(rows.Logprob, old.RowRange(start, count),
+            referenceLogprobs.IsEmpty ? default : referenceLogprobs.RowRange(start, count), advantages.RowRange(start, count),
+            corrections.IsEmpty ? default : corrections.RowRange(start, count), w, default,
+            surrogate.IsOfSequences ? chunks.At(start) : default), rows.DLogprob, statistics);
+        if (options.EntropyCoefficient == 0)
+        {
+            return HeadGradient.Logprob;
+        }
+
+        rows.DEntropy.CopyFrom(w);
+        Ops.Scale(rows.DEntropy, -options.EntropyCoefficient);
+        return HeadGradient.LogprobAndEntropy;
+    }
+
+    private double Product(in Tensor a, in Tensor b)
+    {
+        Tensor product = pass.Arena.Allocate(DType.Float32, a.Shape);
+        Ops.Multiply(b, a, product);
+        return column.SumOf(product);
     }
 }

@@ -39,7 +39,15 @@ internal sealed class Optimizer : IDisposable
     {
         LearningRate = LearningRates.At(options, Steps, totalSteps);
         state.WriteOptimizer(Steps + 1, LearningRate, options.Beta1, options.Beta2);
-        Ops.GradNorm(store.Gradients, state.Tensor, options.MaxGradientNorm);
+        if (options.MaximumNorm)
+        {
+            Ops.GradMax(store.Gradients, state.Tensor, options.MaxGradientNorm);
+        }
+        else
+        {
+            Ops.GradNorm(store.Gradients, state.Tensor, options.MaxGradientNorm);
+        }
+
         GradientNorm = state.ReadGradientNorm();
         if (!float.IsFinite(GradientNorm))
         {

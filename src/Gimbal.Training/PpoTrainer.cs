@@ -12,7 +12,8 @@ namespace Gimbal.Training;
 /// <item>Policy and value function are separate models with an optimizer each.</item>
 /// <item>The score lands on the last kept token, the end token if there is one; <see cref="PpoOptions.ScorePosition"/> puts it one
 /// past it. A completion cut off at the length limit counts as ended: nothing is bootstrapped.</item>
-/// <item>The coefficient of the KL penalty is fixed, and there is no entropy bonus and no pretraining term.</item>
+/// <item>The coefficient of the KL penalty is fixed unless <see cref="PpoOptions.KlTarget"/> is set; an entropy bonus has the weights of
+/// the loss and is not part of the loss that is logged; there is no pretraining term.</item>
 /// <item>Advantages are whitened over the rollout (ddof 1, epsilon inside the root), not over each minibatch.</item>
 /// <item>Means of both losses run over the tokens of the optimizer step, fixed before it is split into micro-batches.</item>
 /// <item>The old policy's log-probabilities are the sampler's own: they equal those of the first forward pass bit for bit.</item>
@@ -28,6 +29,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly PromptDataset prompts;
     private readonly IReward reward;
     private readonly PpoOptions options;
+    private readonly KlController controller;
     private readonly DataOrder order;
     private readonly Optimizer policyOptimizer;
     private readonly Optimizer valueOptimizer;
@@ -73,6 +75,7 @@ public sealed class PpoTrainer : IDisposable
         this.reference = reference ?? (ownsReference ? policy.Clone(trainable: false) : null);
         ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<PpoTrainer>();
         order = new DataOrder(prompts.Count, options.Seed);
+        controller = new KlController(options.KlCoefficient, options.KlTarget, options.KlHorizon);
         long updates = (long)options.Epochs * options.Minibatches;
         policyOptimizer = new Optimizer(policy.Store, options.Optimizer, Math.Max(0, options.MaxSteps - options.ValueWarmupSteps) * updates);
         valueOptimizer = new Optimizer(value.Store, options.ValueLearningRate == 0 ? options.Optimizer
@@ -94,6 +97,8 @@ public sealed class PpoTrainer : IDisposable
             Totals = totals,
             Step = Step,
             SaveModel = policy.Save,
+            WriteState = writer => writer.Write(controller.Coefficient),
+            ReadState = reader => controller.Restore(reader.ReadDouble()),
             PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + value.Store.Bytes + (this.reference?.Store.Bytes ?? 0) +
                 policy.GenerationBytes,
             Logger = logger,
@@ -140,6 +145,11 @@ public sealed class PpoTrainer : IDisposable
                 trainsPolicy: step >= options.ValueWarmupSteps);
         }
 
+        if (reference is not null)
+        {
+            controller.Update(metrics[MetricNames.ObjectiveKl], tokens.Count);
+        }
+
         totals.Samples += tokens.Count;
         totals.GeneratedTokens += rollout.CompletionTokens;
         Describe(metrics);
@@ -165,7 +175,7 @@ public sealed class PpoTrainer : IDisposable
 
         // r_t = -beta KL_t, and the score in the last reward.
         using ArenaScope scope = pass.Arena.Enter();
-        TokenRewards.Write(pass.Arena, rollout, tokens, states, options, hasReference: reference is not null, metrics);
+        TokenRewards.Write(pass.Arena, rollout, tokens, states, options, (float)controller.Coefficient, hasReference: reference is not null, metrics);
         Tensor mask = states.Mask(pass.Arena, afterEnd: true);
         Tensor rewards = states.Pad(pass.Arena, states.Rewards);
         if (options.WhitenRewards)
@@ -179,7 +189,7 @@ public sealed class PpoTrainer : IDisposable
             options.Gamma, options.Lambda);
         if (options.WhitenAdvantages)
         {
-            Ops.Whiten(estimates, states.Mask(pass.Arena, afterEnd: false), estimates, default);
+            Ops.Whiten(estimates, states.Mask(pass.Arena, afterEnd: false), estimates, default, ddof: options.WhitenDdof);
         }
 
         states.Take(returns, estimates);
@@ -190,7 +200,7 @@ public sealed class PpoTrainer : IDisposable
     /// <summary>One optimizer step of both models on some samples of a rollout.</summary>
     internal void Update(RolloutTokens tokens, RolloutValues states, ReadOnlySpan<int> minibatch, bool isFirst, bool trainsPolicy = true)
     {
-        tokens.Normalize(minibatch, LossNormalizer.Tokens);
+        tokens.Normalize(minibatch, options.Normalizer, options.Sampling.MaxNewTokens);
         states.Normalize(minibatch);
         for (int start = 0; start < minibatch.Length; start += microBatch)
         {
@@ -251,8 +261,16 @@ public sealed class PpoTrainer : IDisposable
     {
         (int start, int count) = (rows.Start, rows.Count);
         Ops.PpoClipLoss(rows.Logprob, old.RowRange(start, count), advantages.RowRange(start, count), weights.RowRange(start, count),
-            default, rows.DLogprob, statistics.Policy, options.ClipRange, options.ClipRange);
-        return HeadGradient.Logprob;
+            default, rows.DLogprob, statistics.Policy, options.ClipRange, options.ClipRangeHigh == 0 ? options.ClipRange : options.ClipRangeHigh,
+            options.DualClip);
+        if (options.EntropyCoefficient == 0)
+        {
+            return HeadGradient.Logprob;
+        }
+
+        rows.DEntropy.CopyFrom(weights.RowRange(start, count));
+        Ops.Scale(rows.DEntropy, -options.EntropyCoefficient);
+        return HeadGradient.LogprobAndEntropy;
     }
 
     /// <summary>Adds the gradient over a micro-batch of 0.5 max((V - R)^2, (clip(V, old - eps, old + eps) - R)^2).</summary>

@@ -68,12 +68,25 @@ internal sealed class Rollout
         return new Rollout(sequences, samples);
     }
 
+    /// <summary>Scores of each of several rewards with its weight, where these were asked apart.</summary>
+    public IReadOnlyList<(float Weight, float?[] Scores)> Parts { get; private set; } = [];
+
     /// <summary>Asks the reward, and waits for it: the rollout's memory is host memory, no arena scope is open.</summary>
-    public void Score(IReward reward, CancellationToken cancellationToken)
+    public void Score(IReward reward, CancellationToken cancellationToken) => Scores = Ask(reward, cancellationToken);
+
+    /// <summary>Asks the rewards of a weighted sum one by one; the score is their weighted sum, as far as they gave one.</summary>
+    public void ScoreParts(IReward reward, CancellationToken cancellationToken)
+    {
+        IEnumerable<(float Weight, IReward Reward)> rewards = reward is WeightedReward sum ? sum.Parts : [(1f, reward)];
+        Parts = [.. rewards.Select(part => (part.Weight, Ask(part.Reward, cancellationToken)))];
+        Scores = [.. Enumerable.Range(0, Samples.Length).Select(i =>
+            Parts.Aggregate((float?)null, (total, part) => part.Scores[i] is { } score ? (total ?? 0) + part.Weight * score : total))];
+    }
+
+    private float?[] Ask(IReward reward, CancellationToken cancellationToken)
     {
         float?[] scores = new float?[Samples.Length];
         reward.ScoreAsync(Samples, scores, cancellationToken).AsTask().GetAwaiter().GetResult();
-        Scores = scores;
         for (int i = 0; i < scores.Length; i++)
         {
             if (scores[i] is { } score && !float.IsFinite(score))
@@ -83,6 +96,8 @@ internal sealed class Rollout
                     $"{Reward.Excerpt(Samples[i].Prompt)}; wanted a finite number, or null to leave the sample out");
             }
         }
+
+        return scores;
     }
 
     /// <summary>Keeps a few samples for the reader of the run.</summary>

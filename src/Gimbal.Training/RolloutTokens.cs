@@ -31,6 +31,7 @@ internal sealed class RolloutTokens
         Reference = new float[starts[Count]];
         Weights = new float[starts[Count]];
         Advantages = new float[Count];
+        TokenAdvantages = new float[starts[Count]];
         for (int i = 0; i < Count; i++)
         {
             rollout.Sequences[i].Logprobs.CopyTo(Old.AsSpan(starts[i]));
@@ -61,6 +62,46 @@ internal sealed class RolloutTokens
     /// <summary>Advantage of each sample.</summary>
     public float[] Advantages { get; }
 
+    /// <summary>Advantage of each token.</summary>
+    public float[] TokenAdvantages { get; }
+
+    /// <summary>Importance weight of each token, where the sampler was not the old policy; null: all 1.</summary>
+    public float[]? Corrections { get; private set; }
+
+    /// <summary>True for a sample that takes part in the loss.</summary>
+    public bool IsScored(int sample) => isScored[sample];
+
+    /// <summary>Takes a sample out of the loss.</summary>
+    public void LeaveOut(int sample) => isScored[sample] = false;
+
+    /// <summary>Gives every token the advantage of its sample.</summary>
+    public void SpreadAdvantages()
+    {
+        for (int i = 0; i < Count; i++)
+        {
+            TokenAdvantages.AsSpan(TokensOf(i)).Fill(Advantages[i]);
+        }
+    }
+
+    /// <summary>
+    /// Log-probabilities of the policy itself become the old ones; what the sampler recorded instead is corrected for.
+    /// </summary>
+    /// <param name="recomputed">Of the policy before its first update (tokens).</param>
+    /// <param name="kind">What is done about the difference.</param>
+    /// <param name="low">Lower bound of an importance weight.</param>
+    /// <param name="high">Upper bound.</param>
+    public void Correct(ReadOnlySpan<float> recomputed, RolloutCorrection kind, float low, float high)
+    {
+        Corrections = new float[TokenCount];
+        for (int i = 0; i < Count; i++)
+        {
+            Range tokens = TokensOf(i);
+            ImportanceCorrection.Write(kind, low, high, recomputed[tokens], Old.AsSpan(tokens), Corrections.AsSpan(tokens));
+        }
+
+        recomputed.CopyTo(Old);
+    }
+
     /// <summary>Tokens of a sample within the flat arrays.</summary>
     public Range TokensOf(int sample) => starts[sample]..starts[sample + 1];
 
@@ -79,9 +120,10 @@ internal sealed class RolloutTokens
     }
 
     /// <summary>
-    /// Sets the weights of a minibatch's tokens: 1 / (its scored tokens), or 1 / (its scored samples x tokens of the sample).
+    /// Sets the weights of a minibatch's tokens: 1 / (its scored tokens), or 1 / its scored samples, divided again by the tokens of
+    /// the sample or the most a completion may have.
     /// </summary>
-    public void Normalize(ReadOnlySpan<int> samples, LossNormalizer normalizer)
+    public void Normalize(ReadOnlySpan<int> samples, LossNormalizer normalizer, int maxTokens = 0)
     {
         long tokens = 0, scored = 0;
         foreach (int sample in samples)
@@ -96,8 +138,13 @@ internal sealed class RolloutTokens
         foreach (int sample in samples)
         {
             float weight = !isScored[sample] ? 0
-                : normalizer == LossNormalizer.Tokens ? 1f / tokens
-                : 1f / (scored * (float)Sequences[sample].CompletionLength);
+                : normalizer switch
+                {
+                    LossNormalizer.Tokens => 1f / tokens,
+                    LossNormalizer.Sequences => 1f / (scored * (float)Sequences[sample].CompletionLength),
+                    LossNormalizer.SequenceSums => 1f / scored,
+                    _ => 1f / (scored * (float)maxTokens),
+                };
             Weights.AsSpan(TokensOf(sample)).Fill(weight);
         }
     }

@@ -71,7 +71,8 @@ public sealed class SftTrainer : IDisposable
         int micro = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
         MemoryPlan plan = new();
         plan.AddModel("model", model);
-        plan.Add("activations", MemoryPlan.TrainingBytes(model, micro, examples.Max(example => example.Tokens.Length)),
+        plan.Add("activations", MemoryPlan.TrainingBytes(model, micro, examples.Max(example => example.Tokens.Length),
+                options.ZLoss > 0 ? 2 * Ops.HeadChunkRows : Ops.HeadChunkRows),
             "lower train.micro_batch or train.max_length");
         plan.Check(model.Device);
         Log.Planned(logger, "sft", plan);
@@ -167,16 +168,39 @@ public sealed class SftTrainer : IDisposable
         }
     }
 
-    /// <summary>-(1 - s) log p_target - s mean_j log p_j, label smoothing s, and its gradient in the logits.</summary>
+    /// <summary>
+    /// -(1 - s) log p_target - s mean_j log p_j + z lse^2, label smoothing s, z-loss z, and its gradient in the logits; or
+    /// -p^power log p_target, and its gradient in the log-probability.
+    /// </summary>
     private HeadGradient RowLoss(in HeadRows chunk)
     {
         Tensor unused = arena.Allocate(DType.Float32, new Shape(chunk.Count));
         Ops.SampleToken(chunk.Logits, default, default, default, guesses.RowRange(chunk.Start, chunk.Count), unused, default,
             temperature: 0);
+        Tensor chunkLosses = losses.RowRange(chunk.Start, chunk.Count), chunkWeights = weights.RowRange(chunk.Start, chunk.Count);
+        if (options.ProbabilityPower > 0)
+        {
+            Ops.NllLoss(chunk.Logprob, default, chunkLosses, default, default, options.ProbabilityPower);
+            Ops.NllLoss(chunk.Logprob, chunkWeights, default, chunk.DLogprob, default, options.ProbabilityPower);
+            return HeadGradient.Logprob;
+        }
+
         Tensor lse = arena.Allocate(DType.Float32, new Shape(chunk.Count));
-        Ops.CrossEntropy(chunk.Logits, chunk.Targets, losses.RowRange(chunk.Start, chunk.Count), lse, options.LabelSmoothing);
-        Ops.CrossEntropyBackward(chunk.Logits, chunk.Targets, lse, weights.RowRange(chunk.Start, chunk.Count), chunk.Logits,
-            options.LabelSmoothing);
+        Ops.CrossEntropy(chunk.Logits, chunk.Targets, chunkLosses, lse, options.LabelSmoothing);
+        Tensor ofSquare = default;
+        if (options.ZLoss > 0)
+        {
+            ofSquare = arena.Allocate(DType.Float32, chunk.Logits.Shape);
+            Ops.ZLoss(lse, chunkLosses, options.ZLoss);
+            Ops.ZLossBackward(chunk.Logits, lse, chunkWeights, ofSquare, options.ZLoss);
+        }
+
+        Ops.CrossEntropyBackward(chunk.Logits, chunk.Targets, lse, chunkWeights, chunk.Logits, options.LabelSmoothing);
+        if (!ofSquare.IsEmpty)
+        {
+            Ops.Add(chunk.Logits, ofSquare, chunk.Logits);
+        }
+
         return HeadGradient.Logits;
     }
 }

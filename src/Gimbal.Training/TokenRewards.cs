@@ -1,3 +1,4 @@
+using Gimbal.Models;
 using Gimbal.Tensors;
 
 namespace Gimbal.Training;
@@ -12,11 +13,12 @@ internal static class TokenRewards
     /// <param name="rollout">Scored completions.</param>
     /// <param name="tokens">Log-probabilities under the old policy and the reference.</param>
     /// <param name="states">Receives the rewards.</param>
-    /// <param name="options">Beta, estimator, penalty.</param>
+    /// <param name="options">Estimator, clipping, penalties.</param>
+    /// <param name="beta">The KL coefficient in force.</param>
     /// <param name="hasReference">False: no KL.</param>
     /// <param name="metrics">Receives the objective and its parts, means over the scored samples.</param>
     public static void Write(Arena arena, Rollout rollout, RolloutTokens tokens, RolloutValues states, PpoOptions options,
-        bool hasReference, MetricRow metrics)
+        float beta, bool hasReference, MetricRow metrics)
     {
         float[] kl = hasReference ? Kl(arena, tokens, options.KlEstimator) : new float[tokens.TokenCount];
         double klSum = 0, logprobSum = 0, scoreSum = 0, judgeSum = 0;
@@ -29,14 +31,14 @@ internal static class TokenRewards
             double sampleKl = 0;
             for (int t = 0; t < klOf.Length; t++)
             {
-                rewards[t] = -options.KlCoefficient * klOf[t];
+                rewards[t] = -beta * klOf[t];
                 sampleKl += klOf[t];
                 logprobSum += states.IsScored(i) ? logprobs[t] : 0;
             }
 
             if (rollout.Scores[i] is { } judged)
             {
-                float score = judged - (rollout.Sequences[i].Ended ? 0 : options.MissingEosPenalty);
+                float score = Score(judged, rollout.Sequences[i], options);
                 rewards[^1] += score;
                 (klSum, scoreSum, judgeSum, scored) = (klSum + sampleKl, scoreSum + score, judgeSum + judged, scored + 1);
                 ended += rollout.Sequences[i].Ended ? 1 : 0;
@@ -46,8 +48,8 @@ internal static class TokenRewards
         double count = Math.Max(1, scored);
         metrics[MetricNames.Reward] = scored == 0 ? double.NaN : judgeSum / count;
         metrics[MetricNames.ObjectiveScores] = scoreSum / count;
-        metrics[MetricNames.ObjectiveNonScoreReward] = -options.KlCoefficient * klSum / count;
-        metrics[MetricNames.ObjectiveRlhfReward] = (scoreSum - options.KlCoefficient * klSum) / count;
+        metrics[MetricNames.ObjectiveNonScoreReward] = -beta * klSum / count;
+        metrics[MetricNames.ObjectiveRlhfReward] = (scoreSum - beta * klSum) / count;
         metrics[MetricNames.ObjectiveEntropy] = -logprobSum / count;
         metrics[MetricNames.NumEosTokens] = ended / count;
         if (hasReference)
@@ -55,6 +57,18 @@ internal static class TokenRewards
             metrics[MetricNames.ObjectiveKl] = klSum / count;
             metrics[MetricNames.KlPerSequence] = tokens.MeanLogRatio();
         }
+    }
+
+    // What the judge gave, within its bounds, less what its end or length costs.
+    private static float Score(float judged, GeneratedSequence sequence, PpoOptions options)
+    {
+        float score = options.ScoreClip > 0 ? Math.Clamp(judged, -options.ScoreClip, options.ScoreClip) : judged;
+        if (!sequence.Ended)
+        {
+            score = LengthPenalty.Truncated(score, options.TruncatedReward) - options.MissingEosPenalty;
+        }
+
+        return score + LengthPenalty.Overlong(sequence.CompletionLength, options.Sampling.MaxNewTokens, options.OverlongBuffer, options.OverlongPenalty);
     }
 
     private static float[] Kl(Arena arena, RolloutTokens tokens, KlEstimator estimator)

@@ -13,7 +13,7 @@ internal static class BenchSuite
 
     private static readonly Dictionary<string, Func<BenchData, BenchCase>> Cases = new IReadOnlyDictionary<string, Func<BenchData, BenchCase>>[]
     {
-        LayerBench.All, MatrixBench.All, LanguageBench.All, PolicyBench.All, OptimizerBench.All,
+        LayerBench.All, MatrixBench.All, LanguageBench.All, PolicyBench.All, DialectBench.All, OptimizerBench.All,
     }.SelectMany(family => family).ToDictionary();
 
     /// <summary>Ops that can be timed: all of them, or a test fails.</summary>

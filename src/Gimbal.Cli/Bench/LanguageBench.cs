@@ -15,7 +15,12 @@ internal static class LanguageBench
         ["cross_entropy"] = data => Rows(data, (x, row) => Ops.CrossEntropy(x, row.Targets, row.Value, row.Lse)),
         ["cross_entropy_backward"] = data => RowsBackward(data, (x, row, dx) =>
             Ops.CrossEntropyBackward(x, row.Targets, row.Lse, row.Gradient, dx)),
+        ["softcap"] = data => Logits(data, (x, y) => Ops.Softcap(x, y, 1, 30)),
+        ["softcap_backward"] = data => Logits(data, (y, dx) => Ops.SoftcapBackward(dx, y, dx, 1, 30)),
+        ["z_loss"] = ZLoss,
+        ["z_loss_backward"] = data => RowsBackward(data, (x, row, dx) => Ops.ZLossBackward(x, row.Lse, row.Gradient, dx, 1e-4f)),
         ["sample_token"] = SampleToken,
+        ["repetition_penalty"] = RepetitionPenalty,
     };
 
     private sealed record RowTensors(Tensor Targets, Tensor Value, Tensor Entropy, Tensor Lse, Tensor Gradient);
@@ -40,6 +45,27 @@ internal static class LanguageBench
         Tensor dlogits = data.New(logits.Shape);
         Ops.LogprobGather(logits, rows.Targets, rows.Value, rows.Entropy, rows.Lse);
         return BenchCase.Of($"{logits.Rows} x {logits.Width}", () => run(logits, rows, dlogits), logits, dlogits);
+    }
+
+    private static BenchCase Logits(BenchData data, Action<Tensor, Tensor> run)
+    {
+        Tensor x = data.Normal([data.Rows(Tokens), Vocabulary], 2), y = data.New(x.Shape);
+        return BenchCase.Of($"{x.Rows} x {x.Width}", () => run(x, y), x, y);
+    }
+
+    private static BenchCase ZLoss(BenchData data)
+    {
+        Tensor lse = data.Normal([data.Rows(Tokens * 64)], 2), losses = data.New(lse.Shape);
+        return BenchCase.Of($"{lse.Count}", () => Ops.ZLoss(lse, losses, 1e-4f), lse, losses);
+    }
+
+    private static BenchCase RepetitionPenalty(BenchData data)
+    {
+        const int Seen = 256;
+        int rows = data.Rows(Tokens);
+        Tensor x = data.Normal([rows, Vocabulary], 2), y = data.New(x.Shape);
+        Tensor ids = data.Ids(rows * Seen, Vocabulary), starts = data.Counting(rows + 1, 0, Seen);
+        return BenchCase.Of($"{rows} x {Vocabulary}", () => Ops.RepetitionPenalty(x, ids, starts, y, 1.2f), x, y);
     }
 
     private static BenchCase SampleToken(BenchData data)

@@ -10,7 +10,8 @@ internal static class OptimizerBench
     public static readonly Dictionary<string, Func<BenchData, BenchCase>> All = new()
     {
         ["adamw"] = Adamw,
-        ["grad_norm"] = GradNorm,
+        ["grad_norm"] = data => Norm(data, (gradients, state) => Ops.GradNorm(gradients, state, 1)),
+        ["grad_max"] = data => Norm(data, (gradients, state) => Ops.GradMax(gradients, state, 1)),
         ["scale"] = Scale,
     };
 
@@ -25,11 +26,11 @@ internal static class OptimizerBench
             0.999f, 1e-8f, 0.01f), weights, weights, gradients, m, m, v, v);
     }
 
-    private static BenchCase GradNorm(BenchData data)
+    private static BenchCase Norm(BenchData data, Action<Tensor, Tensor> run)
     {
         Tensor gradients = data.Normal([data.Rows(Parameters)], 0.01f);
         StepStateBuffer state = data.Own(new StepStateBuffer(data.Device));
-        return BenchCase.Of($"{gradients.Count}", () => Ops.GradNorm(gradients, state.Tensor, 1), gradients);
+        return BenchCase.Of($"{gradients.Count}", () => run(gradients, state.Tensor), gradients);
     }
 
     private static BenchCase Scale(BenchData data)

@@ -12,6 +12,7 @@ internal static class CommandList
         new RewardCommand(),
         new PpoCommand(),
         new DpoCommand(),
+        new KtoCommand(),
         new GrpoCommand(),
         new ControlCommand(),
         new GenerateCommand(),

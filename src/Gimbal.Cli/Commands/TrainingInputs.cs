@@ -59,6 +59,15 @@ internal static class TrainingInputs
         return (new PreferenceDataset(train), new PreferenceDataset(heldOut));
     }
 
+    /// <summary>Completions with labels: those of a file, or both sides of a task's pairs.</summary>
+    public static LabelledDataset Labelled(OptionLayers layers, ulong seed)
+    {
+        DataOptions data = layers.Get<DataOptions>();
+        return data.Task is null
+            ? new LabelledDataset(First(LabelledDataset.FromJsonl(Needed(data)), data.Rows))
+            : LabelledDataset.FromPairs(Pairs(layers, seed).Train);
+    }
+
     /// <summary>Prompts, those held out, and the reward of their completions.</summary>
     /// <param name="layers">The configuration.</param>
     /// <param name="device">Where a reward model lives.</param>

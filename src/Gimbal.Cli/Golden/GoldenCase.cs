@@ -85,6 +85,8 @@ internal sealed class GoldenCase
     public float Number(string name, float otherwise = float.NaN) =>
         Has(name) ? (float)GoldenTensor.Number(parameters.GetProperty(name)) : otherwise;
 
+    public double Double(string name) => GoldenTensor.Number(parameters.GetProperty(name));
+
     public int Integer(string name, int otherwise = 0) => Has(name) ? parameters.GetProperty(name).GetInt32() : otherwise;
 
     public bool Flag(string name) => Has(name) && parameters.GetProperty(name).GetBoolean();

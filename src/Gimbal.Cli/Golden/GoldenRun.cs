@@ -19,6 +19,9 @@ internal sealed class GoldenRun(GoldenCase golden, Device device, Arena arena)
 
     public Device Device { get; } = device;
 
+    /// <summary>Memory of the case's tensors.</summary>
+    public Arena Arena { get; } = arena;
+
     /// <summary>Largest error in units of the tolerance.</summary>
     public double WorstError { get; private set; }
 
@@ -39,7 +42,7 @@ internal sealed class GoldenRun(GoldenCase golden, Device device, Arena arena)
 
     public Tensor From(ReadOnlySpan<float> values, Shape shape)
     {
-        Tensor tensor = arena.Allocate(DType.Float32, shape);
+        Tensor tensor = Arena.Allocate(DType.Float32, shape);
         tensor.CopyFrom(values);
         return tensor;
     }
@@ -48,14 +51,14 @@ internal sealed class GoldenRun(GoldenCase golden, Device device, Arena arena)
 
     public Tensor From(int[] values)
     {
-        Tensor tensor = arena.Allocate(DType.Int32, [values.Length]);
+        Tensor tensor = Arena.Allocate(DType.Int32, [values.Length]);
         tensor.CopyFrom<int>(values);
         return tensor;
     }
 
     public Tensor From(byte[] values, Shape shape)
     {
-        Tensor tensor = arena.Allocate(DType.UInt8, shape);
+        Tensor tensor = Arena.Allocate(DType.UInt8, shape);
         tensor.CopyFrom<byte>(values);
         return tensor;
     }
@@ -63,7 +66,7 @@ internal sealed class GoldenRun(GoldenCase golden, Device device, Arena arena)
     /// <summary>A tensor of zeros.</summary>
     public Tensor New(Shape shape, DType dtype = DType.Float32)
     {
-        Tensor tensor = arena.Allocate(dtype, shape);
+        Tensor tensor = Arena.Allocate(dtype, shape);
         tensor.Clear();
         return tensor;
     }

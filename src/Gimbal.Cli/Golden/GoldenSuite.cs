@@ -26,7 +26,7 @@ internal static class GoldenSuite
 
     private static readonly Dictionary<string, Action<GoldenRun>> Runners = new IReadOnlyDictionary<string, Action<GoldenRun>>[]
     {
-        LayerRunners.All, LanguageRunners.All, AdvantageRunners.All, PolicyRunners.All, GrpoRunners.All, PreferenceRunners.All,
+        LayerRunners.All, LanguageRunners.All, AdvantageRunners.All, GroupRunners.All, PolicyRunners.All, GrpoRunners.All, PreferenceRunners.All, UnpairedRunners.All,
         SamplingRunners.All, FusedRunners.All, AttentionRunners.All, OptimizerRunners.All,
         TrainerRunners.All, RlhfRunners.All, PpoRunners.All,
     }.SelectMany(room => room).ToDictionary();

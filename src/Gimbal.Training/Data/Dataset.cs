@@ -76,3 +76,24 @@ public sealed class PreferenceDataset(IEnumerable<PreferenceExample> rows) : Dat
         new PreferenceExample(row.Prompt(), row.Completion("chosen"), row.Completion("rejected"),
             row.OptionalIds("prompt_ids"), row.OptionalIds("chosen_ids"), row.OptionalIds("rejected_ids"))));
 }
+
+/// <summary>Completions with a label each, desirable or not.</summary>
+/// <param name="rows">At least one row.</param>
+/// <exception cref="GimbalException">There are no rows.</exception>
+public sealed class LabelledDataset(IEnumerable<LabelledExample> rows) : Dataset<LabelledExample>(rows)
+{
+    /// <summary>
+    /// Reads <c>{"prompt", "completion", "label"}</c> lines; prompt and completion are texts or lists of messages, the label is
+    /// true or false. <c>prompt_ids</c> and <c>completion_ids</c> give token ids; other keys are passed over.
+    /// </summary>
+    /// <exception cref="InvalidFileException">Names the file, the line and what was expected there.</exception>
+    public static LabelledDataset FromJsonl(string path) => new(JsonlRow.ReadAll(path, row =>
+        new LabelledExample(row.Prompt(), row.Completion("completion"), row.Flag("label"), row.OptionalIds("prompt_ids"), row.OptionalIds("completion_ids"))));
+
+    /// <summary>Both sides of each pair: the chosen ones are desirable, the rejected ones not.</summary>
+    public static LabelledDataset FromPairs(PreferenceDataset pairs) => new(pairs.SelectMany(pair => new[]
+    {
+        new LabelledExample(pair.Prompt, pair.Chosen, true, pair.PromptIds, pair.ChosenIds),
+        new LabelledExample(pair.Prompt, pair.Rejected, false, pair.PromptIds, pair.RejectedIds),
+    }));
+}

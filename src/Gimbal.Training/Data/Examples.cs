@@ -22,3 +22,11 @@ public sealed record CompletionExample(string Prompt, string Completion, int[]? 
 /// <param name="RejectedIds">Token ids of the worse completion, complete as they stand.</param>
 public sealed record PreferenceExample(string Prompt, string Chosen, string Rejected,
     int[]? PromptIds = null, int[]? ChosenIds = null, int[]? RejectedIds = null);
+
+/// <summary>A prompt with a completion that is wanted or not.</summary>
+/// <param name="Prompt">Text of the prompt.</param>
+/// <param name="Completion">Text of the completion, without an end token.</param>
+/// <param name="IsDesirable">The label.</param>
+/// <param name="PromptIds">Token ids of the prompt; where given they are used instead of encoding the text.</param>
+/// <param name="CompletionIds">Token ids of the completion, complete as they stand: no end token is added to them.</param>
+public sealed record LabelledExample(string Prompt, string Completion, bool IsDesirable, int[]? PromptIds = null, int[]? CompletionIds = null);

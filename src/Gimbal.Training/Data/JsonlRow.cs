@@ -119,6 +119,11 @@ internal readonly struct JsonlRow
         return ids;
     }
 
+    /// <summary>True or false.</summary>
+    public bool Flag(string key) => Required(key) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value
+        ? value.GetBoolean()
+        : throw Fault($"'{key}' is {Describe(Required(key))}, expected true or false");
+
     /// <summary>Every other key with its value; nulls are left out.</summary>
     public Dictionary<string, string> FurtherColumns(params ReadOnlySpan<string> known)
     {

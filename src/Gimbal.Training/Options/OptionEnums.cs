@@ -15,6 +15,18 @@ public enum LearningRateSchedule
 
     /// <summary>1 throughout.</summary>
     Constant,
+
+    /// <summary>Half a cosine in each of several cycles, beginning anew at 1.</summary>
+    CosineRestarts,
+
+    /// <summary>The power of a straight line.</summary>
+    Polynomial,
+
+    /// <summary>The root of warm-up / step.</summary>
+    InverseSqrt,
+
+    /// <summary>1 for a share of the steps, then half a cosine (warm-up, stable, decay).</summary>
+    WarmupStableDecay,
 }
 
 /// <summary>What divides the sum of token losses of an optimizer step; fixed before the step is split.</summary>
@@ -26,6 +38,12 @@ public enum LossNormalizer
 
     /// <summary>Each sequence by its own tokens, then all by the number of sequences.</summary>
     Sequences,
+
+    /// <summary>The number of sequences (LUSPO; verl's seq-mean-token-sum).</summary>
+    SequenceSums,
+
+    /// <summary>The number of sequences times the most tokens a completion may have (Dr. GRPO, Liu et al. 2025).</summary>
+    MaxTokens,
 }
 
 /// <summary>What divides a group's centred rewards.</summary>
@@ -37,6 +55,116 @@ public enum AdvantageScale
 
     /// <summary>The group's standard deviation (ddof 1) plus epsilon.</summary>
     Group,
+
+    /// <summary>The standard deviation of all rewards of the step (ddof 1) plus epsilon.</summary>
+    Batch,
+}
+
+/// <summary>What is taken off a reward.</summary>
+[JsonConverter(typeof(OptionEnumConverter<AdvantageBaseline>))]
+public enum AdvantageBaseline
+{
+    /// <summary>The mean of the group (GRPO).</summary>
+    Group,
+
+    /// <summary>The mean of the others of the group (RLOO, Kool et al. 2019; Ahmadian et al. 2024).</summary>
+    LeaveOneOut,
+
+    /// <summary>Nothing (REINFORCE++, which whitens instead).</summary>
+    None,
+}
+
+/// <summary>Where the KL to the reference counts.</summary>
+[JsonConverter(typeof(OptionEnumConverter<KlPlacement>))]
+public enum KlPlacement
+{
+    /// <summary>In the loss, token by token.</summary>
+    Loss,
+
+    /// <summary>Summed over the completion, in its reward, before the baseline (RLOO).</summary>
+    Reward,
+
+    /// <summary>In the reward of each token, which the advantages of the tokens before it see (REINFORCE++).</summary>
+    TokenReward,
+}
+
+/// <summary>How several rewards become one advantage.</summary>
+[JsonConverter(typeof(OptionEnumConverter<RewardAggregation>))]
+public enum RewardAggregation
+{
+    /// <summary>Their weighted sum has a baseline.</summary>
+    SumThenNormalize,
+
+    /// <summary>Each has a baseline and a scale of its own; the weighted sum is normalised over the step (GDPO).</summary>
+    NormalizeThenSum,
+}
+
+/// <summary>What is made of ratio and advantage; papers in <see cref="Tensors.PolicySurrogate"/>.</summary>
+[JsonConverter(typeof(OptionEnumConverter<PolicyLossKind>))]
+public enum PolicyLossKind
+{
+    /// <summary>The clipped surrogate (PPO, GRPO, DAPO, GSPO, RLOO).</summary>
+    Clip = 0,
+
+    /// <summary>The clipped ratio, held, times log-probability (CISPO); with clip ranges 0 REINFORCE.</summary>
+    Cispo = 1,
+
+    /// <summary>A sigmoid of the ratio (SAPO).</summary>
+    Sapo = 2,
+
+    /// <summary>A gamma weight of the sequence's ratio, held, times log-probability (VESPO).</summary>
+    Vespo = 3,
+}
+
+/// <summary>The losses over labelled completions.</summary>
+[JsonConverter(typeof(OptionEnumConverter<UnpairedLossKind>))]
+public enum UnpairedLossKind
+{
+    /// <summary>1 - sigmoid of the reward's distance to z0, the KL estimate.</summary>
+    Kto,
+
+    /// <summary>-log sigmoid of its distance to delta, the running mean reward.</summary>
+    Bco,
+
+    /// <summary>1 - sigmoid of the reward itself.</summary>
+    ApoZero,
+}
+
+/// <summary>Of what the importance ratio is.</summary>
+[JsonConverter(typeof(OptionEnumConverter<RatioLevel>))]
+public enum RatioLevel
+{
+    /// <summary>Each token.</summary>
+    Token,
+
+    /// <summary>The completion: the geometric mean of its tokens' (GSPO, Zheng et al. 2025).</summary>
+    Sequence,
+
+    /// <summary>The same value, its gradient through each token's own log-probability (GSPO-token).</summary>
+    SequenceToken,
+
+    /// <summary>The completion: the product of its tokens' (RLOO).</summary>
+    SequenceSum,
+}
+
+/// <summary>What becomes of a rollout drawn from another policy than the one the ratio is to.</summary>
+[JsonConverter(typeof(OptionEnumConverter<RolloutCorrection>))]
+public enum RolloutCorrection
+{
+    /// <summary>Nothing: the sampler's own log-probabilities are the old ones.</summary>
+    None,
+
+    /// <summary>Tokens are weighted by their importance ratio, held within the bounds (truncated importance sampling).</summary>
+    TruncateTokens,
+
+    /// <summary>The same, and a token outside the bounds is dropped (IcePop).</summary>
+    MaskTokens,
+
+    /// <summary>Completions are weighted by the product of their ratios, held within the bounds.</summary>
+    TruncateSequences,
+
+    /// <summary>The same, and a completion outside the bounds is dropped.</summary>
+    MaskSequences,
 }
 
 /// <summary>Estimators of KL(policy || reference) from one sample, d = logprob - reference (Schulman 2020).</summary>
@@ -51,6 +179,23 @@ public enum KlEstimator
 
     /// <summary>exp(-d) - 1 + d: unbiased, never negative.</summary>
     K3 = 3,
+}
+
+/// <summary>What a log-ratio h to the reference counts as in a preference loss (f-DPO, Wang et al. 2024).</summary>
+[JsonConverter(typeof(OptionEnumConverter<RatioDivergence>))]
+public enum RatioDivergence
+{
+    /// <summary>h.</summary>
+    ReverseKl = 0,
+
+    /// <summary>-exp(-h).</summary>
+    ForwardKl = 1,
+
+    /// <summary>log sigmoid(h).</summary>
+    JensenShannon = 2,
+
+    /// <summary>exp((alpha - 1) h) / (alpha - 1).</summary>
+    Alpha = 3,
 }
 
 /// <summary>The token whose reward receives the score of the completion.</summary>

@@ -13,6 +13,7 @@ namespace Gimbal.Training;
 [JsonSerializable(typeof(RewardOptions))]
 [JsonSerializable(typeof(PpoOptions))]
 [JsonSerializable(typeof(DpoOptions))]
+[JsonSerializable(typeof(KtoOptions))]
 [JsonSerializable(typeof(GrpoOptions))]
 [JsonSerializable(typeof(ControlOptions))]
 [JsonSerializable(typeof(CompareOptions))]

@@ -24,6 +24,14 @@ public sealed record SftOptions : TrainerOptions
     [Description("Probability mass that the target spreads over the vocabulary.")]
     public float LabelSmoothing { get; init; } = 0f;
 
+    /// <summary>Each token's loss is multiplied by this power of its own probability, held: 0 is maximum likelihood, 1 dynamic fine-tuning.</summary>
+    [Description("Each token's loss is multiplied by this power of its own probability, held: 0 is maximum likelihood, 1 dynamic fine-tuning.")]
+    public float ProbabilityPower { get; init; } = 0f;
+
+    /// <summary>Weight of the square of log sum exp, which keeps logits from drifting (1e-4 in PaLM).</summary>
+    [Description("Weight of the square of log sum exp, which keeps logits from drifting (1e-4 in PaLM).")]
+    public float ZLoss { get; init; } = 0f;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public override void Validate()
@@ -32,5 +40,11 @@ public sealed record SftOptions : TrainerOptions
         OptionCheck.AtLeast("train.batch_size", BatchSize, 1);
         OptionCheck.AtLeast("train.max_length", MaxLength, 0);
         OptionCheck.Below("sft.label_smoothing", LabelSmoothing, 0f, 1f);
+        OptionCheck.AtLeast("sft.probability_power", ProbabilityPower, 0f);
+        OptionCheck.AtLeast("sft.z_loss", ZLoss, 0f);
+        if (ProbabilityPower > 0 && (LabelSmoothing > 0 || ZLoss > 0))
+        {
+            throw new InvalidConfigException("sft.probability_power", "goes with neither sft.label_smoothing nor sft.z_loss.");
+        }
     }
 }

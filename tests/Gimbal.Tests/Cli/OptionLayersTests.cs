@@ -116,7 +116,7 @@ public sealed class OptionLayersTests
     [InlineData("optimizer.learning_rate", "NaN", "a number")]
     [InlineData("optimizer.learning_rate", "1e60", "a number")]
     [InlineData("seed", "-1", "a whole number of at least 0")]
-    [InlineData("grpo.scale", "batch", "one of none, group")]
+    [InlineData("grpo.scale", "rows", "one of none, group, batch")]
     public void A_value_of_the_wrong_type_is_refused_with_key_value_and_what_was_wanted(string key, string value, string wanted)
     {
         InvalidConfigException error = Assert.Throws<InvalidConfigException>(() => Grpo().Set(key, value, "--set"));

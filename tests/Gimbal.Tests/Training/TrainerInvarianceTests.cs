@@ -188,7 +188,7 @@ public sealed class TrainerInvarianceTests : IDisposable
     }
 
     /// <summary>After the first step without clipping the first moment of AdamW is a tenth of the gradient.</summary>
-    private static async Task SameGradient(int microBatch, Func<int, Task<ParameterStore[]>> run)
+    internal static async Task SameGradient(int microBatch, Func<int, Task<ParameterStore[]>> run)
     {
         ParameterStore[] whole = await run(0), split = await run(microBatch);
         for (int store = 0; store < whole.Length; store++)

@@ -10,8 +10,6 @@ internal static class AdvantageRunners
         ["gae"] = Gae,
         ["reinforce_returns"] = ReinforceReturns,
         ["masked_whiten"] = MaskedWhiten,
-        ["grpo_advantages"] = GrpoAdvantages,
-        ["group_advantages"] = GroupAdvantages,
         ["explained_variance"] = ExplainedVariance,
     };
 
@@ -142,74 +140,6 @@ internal static class AdvantageRunners
         run.Output("whitened", whitened, mask);
         run.Output("mean", moments.ToArray<double>()[0]);
         run.Output("var", moments.ToArray<double>()[1]);
-    }
-
-    private static void GrpoAdvantages(GoldenRun run)
-    {
-        if (run.Case.Text("scale_rewards") == "batch" || run.Case.Text("multi_objective_aggregation") != "sum_then_normalize")
-            throw new UnsupportedCaseException("baseline over the batch and several normalised rewards are dialects to come");
-        GoldenTensor table = run.Input("rewards_per_func");
-        float[] weights = [.. run.Case.List("reward_weights").Select(weight => weight.GetSingle())];
-        int size = run.Case.Integer("num_generations"), groups = table.Rows / size;
-        float[] rewards = new float[table.Rows];
-        byte[] scored = new byte[table.Rows];
-        for (int row = 0; row < table.Rows; row++)
-        {
-            for (int f = 0; f < table.Width; f++)
-            {
-                float part = (float)table.Data[row * table.Width + f];
-                if (!float.IsNaN(part))
-                    (rewards[row], scored[row]) = (rewards[row] + weights[f] * part, 1);
-            }
-        }
-
-        bool byGroup = run.Case.Text("scale_rewards") == "group";
-        float[] advantages = new float[rewards.Length], deviations = new float[rewards.Length], equal = new float[rewards.Length];
-        for (int group = 0; group < groups; group++)
-        {
-            Range range = (group * size)..((group + 1) * size);
-            Tensor a = run.New([1, size]), statistics = run.New([3], DType.Float64);
-            Ops.GroupAdvantages(run.From(rewards[range], [1, size]), run.From(scored[range], [1, size]), a, statistics,
-                run.Case.Number("eps"), byGroup);
-            a.ToArray<float>().CopyTo(advantages.AsSpan(range));
-            deviations.AsSpan(range).Fill((float)statistics.ToArray<double>()[2]);
-            equal.AsSpan(range).Fill((float)statistics.ToArray<double>()[1]);
-        }
-
-        run.Output("advantages", advantages);
-        run.Output("rewards", rewards, scored);
-        run.Output("std_rewards", deviations);
-        run.Output("is_std_zero", equal);
-    }
-
-    // Groups of unequal size, as rows of the largest with the rest masked. A group of one has no baseline: the engine gives
-    // 0 where the other system passes the raw score on, and those rows are not compared.
-    private static void GroupAdvantages(GoldenRun run)
-    {
-        if (!run.Case.Name.StartsWith("verl_grpo", StringComparison.Ordinal))
-            throw new UnsupportedCaseException("this estimator is a dialect to come");
-        int[] index = run.Input("index").Ints();
-        int steps = run.Input("response_mask").Width, groups = index.Max() + 1;
-        int size = index.GroupBy(group => group).Max(group => group.Count());
-        Tensor scores = run.New([index.Length]);
-        Ops.SegmentSum(run.Vector("token_level_rewards"), run.From([.. Enumerable.Range(0, index.Length + 1).Select(row => row * steps)]), scores);
-        float[] score = scores.ToArray<float>(), rewards = new float[groups * size];
-        byte[] mask = new byte[groups * size];
-        int[] place = new int[index.Length], filled = new int[groups];
-        for (int row = 0; row < index.Length; row++)
-        {
-            place[row] = index[row] * size + filled[index[row]]++;
-            (rewards[place[row]], mask[place[row]]) = (score[row], 1);
-        }
-
-        Tensor advantages = run.New([groups, size]), statistics = run.New([3], DType.Float64);
-        Ops.GroupAdvantages(run.From(rewards, [groups, size]), run.From(mask, [groups, size]), advantages, statistics, 1e-6f,
-            run.Case.Flag("norm_adv_by_std_in_grpo"));
-        float[] made = advantages.ToArray<float>(), response = run.Floats("response_mask");
-        float[] tokens = [.. response.Select((m, i) => m * made[place[i / steps]])];
-        byte[] where = [.. response.Select((_, i) => (byte)(filled[index[i / steps]] > 1 ? 1 : 0))];
-        run.Output("advantages", tokens, where);
-        run.Output("returns", tokens, where);
     }
 
     private static void ExplainedVariance(GoldenRun run) => run.Output("explained_variance",

@@ -1,14 +1,16 @@
 using Gimbal.Tensors;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Golden.Runners;
 
-/// <summary>The token loss of GRPO with its normalisers.</summary>
+/// <summary>The token losses of GRPO's family with their normalisers, and RLOO's.</summary>
 internal static class GrpoRunners
 {
     public static readonly Dictionary<string, Action<GoldenRun>> All = new()
     {
         ["grpo_loss"] = FromLogprobs,
         ["grpo_loss_from_logits"] = FromLogits,
+        ["rloo_loss"] = RlooLoss,
     };
 
     private static void FromLogprobs(GoldenRun run)
@@ -52,34 +54,31 @@ internal static class GrpoRunners
     public static Tensor Loss(GoldenRun run, Tensor logprobs, float[] mask, int width)
     {
         GoldenCase c = run.Case;
-        if (c.Text("importance_sampling_level") != "token" || c.Has("off_policy_mask_threshold") || c.Flag("use_bias_correction_kl") ||
-            c.Flag("use_is_ratio") || c.Number("entropy_coef", 0) != 0)
-            throw new UnsupportedCaseException("sequence ratios, corrections and entropy terms are dialects to come");
         int rows = mask.Length / width;
-        float scale = 1f / c.Integer("grad_accum", 1);
-        float[] weights = c.Text("loss_type") switch
-        {
-            "grpo" => Scaled(Weights.SequenceMean(mask, width), scale),
-            "bnpo" => Scaled(Weights.TokenMean(mask), scale),
-            "dr_grpo" => Scaled(Weights.Over(mask, rows * c.Integer("max_completion_length", width)), scale),
-            "dapo" => run.Has("num_items_in_batch") ? Weights.Over(mask, run.Input("num_items_in_batch").Data[0])
-                : c.Has("num_items_in_batch") ? Weights.Over(mask, c.Number("num_items_in_batch")) : Weights.TokenMean(mask),
-            string other => throw new UnsupportedCaseException($"{other} is a dialect to come"),
-        };
         float[] advantages = run.Floats("advantages");
         float[] perToken = advantages.Length == mask.Length ? advantages : [.. mask.Select((_, i) => advantages[i / width])];
-        // Without old log-probabilities the batch is on policy: old is the value itself.
-        Tensor old = run.Has("old_per_token_logps") ? run.Vector("old_per_token_logps") : logprobs;
         float beta = c.Number("beta", 0);
-        Tensor reference = beta != 0 ? run.Vector("ref_per_token_logps") : default;
-        Tensor losses = run.New(logprobs.Shape), gradient = run.New(logprobs.Shape), statistics = run.New([9], DType.Float64);
-        Ops.GrpoLoss(logprobs, old, reference, run.From(perToken), run.From(weights), losses, gradient, statistics,
-            c.Number("epsilon_low"), c.Number("epsilon_high"), c.Number("delta", 0), beta);
+        RatioLevel level = c.Text("importance_sampling_level") switch
+        {
+            "sequence" => RatioLevel.Sequence,
+            "sequence_token" => RatioLevel.SequenceToken,
+            _ => RatioLevel.Token,
+        };
+        SurrogateLoss loss = new(Objective(c, beta), level);
+        Tensor gradient = run.New(logprobs.Shape), statistics = run.New([9], DType.Float64);
+        // Without old log-probabilities the batch is on policy: old is the value itself.
+        loss.Compute(run.Arena, new PolicyTokens(logprobs, run.Has("old_per_token_logps") ? run.Vector("old_per_token_logps") : logprobs,
+            beta != 0 ? run.Vector("ref_per_token_logps") : default, run.From(perToken),
+            c.Flag("use_is_ratio") ? run.Vector("importance_sampling_ratio") : default, run.From(LossWeights(run, mask, width)), run.From(mask),
+            run.From([.. Enumerable.Range(0, rows + 1).Select(row => row * width)])), gradient, statistics);
         double[] sums = statistics.ToArray<double>();
-        double tokens = mask.Sum();
-        run.Output("loss", sums[0]);
+        double tokens = mask.Sum(), bonus = EntropyBonus(run, mask);
+        run.Output("loss", sums[0] - bonus);
+        if (c.Text("loss_type") == "luspo" || level != RatioLevel.Token)
+            return gradient; // the other system counts and averages over completions, or over padding too
         if (beta != 0)
             run.Output("metric.kl", sums[8] / tokens);
+        run.Output("metric.cispo_clip_ratio", sums[4] / tokens);
         run.Output("metric.clip_ratio/low_mean", sums[3] / tokens);
         if (!c.Has("delta")) // With it the other system counts after the upper bound was laid on the ratio.
         {
@@ -89,6 +88,66 @@ internal static class GrpoRunners
         }
 
         return gradient;
+    }
+
+    // TRL's cispo has the upper bound of the ratio itself as epsilon_high, and no lower one.
+    private static PolicyObjective Objective(GoldenCase c, float beta)
+    {
+        string type = c.Text("loss_type");
+        return new GrpoOptions
+        {
+            Loss = type switch { "cispo" => PolicyLossKind.Cispo, "sapo" => PolicyLossKind.Sapo, "vespo" => PolicyLossKind.Vespo, _ => PolicyLossKind.Clip },
+            ClipLow = type == "cispo" ? 1 : c.Number("epsilon_low"),
+            ClipHigh = type == "cispo" ? c.Number("epsilon_high") - 1 : c.Number("epsilon_high"),
+            Delta = c.Number("delta", 0),
+            Beta = beta,
+            CorrectKl = c.Flag("use_bias_correction_kl"),
+            OffPolicyThreshold = c.Number("off_policy_mask_threshold", 0),
+        }.Objective();
+    }
+
+    // luspo is a mean over completions and places, padding included, of the loss times the completion's length.
+    private static float[] LossWeights(GoldenRun run, float[] mask, int width)
+    {
+        GoldenCase c = run.Case;
+        int rows = mask.Length / width;
+        float scale = 1f / c.Integer("grad_accum", 1);
+        return c.Text("loss_type") switch
+        {
+            "grpo" or "sapo" => Scaled(Weights.SequenceMean(mask, width), scale),
+            "bnpo" => Scaled(Weights.TokenMean(mask), scale),
+            "dr_grpo" => Scaled(Weights.Over(mask, rows * c.Integer("max_completion_length", width)), scale),
+            "luspo" => Scaled([.. mask.Chunk(width).SelectMany(row => Enumerable.Repeat(row.Sum() / (rows * width), width))], scale),
+            _ => run.Has("num_items_in_batch") ? Weights.Over(mask, run.Input("num_items_in_batch").Data[0])
+                : c.Has("num_items_in_batch") ? Weights.Over(mask, c.Number("num_items_in_batch")) : Weights.TokenMean(mask),
+        };
+    }
+
+    // The mean entropy of tokens times its weight.
+    private static double EntropyBonus(GoldenRun run, float[] mask)
+    {
+        float coefficient = run.Case.Number("entropy_coef", 0);
+        if (coefficient == 0)
+            return 0;
+        Tensor weights = run.From(Weights.TokenMean(mask)), product = run.New([mask.Length]);
+        Ops.Multiply(run.Vector("entropies"), weights, product);
+        Ops.Scale(weights, -coefficient);
+        run.Gradient("entropies", weights);
+        return coefficient * product.ToArray<float>().Sum(v => (double)v);
+    }
+
+    // The ratio is that of summed log-probabilities: each completion is an element.
+    private static void RlooLoss(GoldenRun run)
+    {
+        int rows = run.Input("completion_mask").Rows, width = run.Input("completion_mask").Width;
+        float[] mask = run.Floats("completion_mask");
+        Completions completions = new(run, run.Vector("per_token_logps"), rows, width, mask);
+        Tensor gradient = run.New([rows]), statistics = run.New([9], DType.Float64);
+        Ops.PolicyLoss(run.From(completions.Sums(run.Vector("per_token_logps"))), run.Vector("old_logps"), default, default,
+            run.Vector("advantages"), default, default, run.From([.. Enumerable.Repeat(1f / rows, rows)]), default, gradient, default, statistics,
+            new() { ClipLow = run.Case.Number("epsilon_low"), ClipHigh = run.Case.Number("epsilon_high") });
+        run.Output("loss", statistics.ToArray<double>()[0]);
+        run.Gradient("per_token_logps", completions.Backward(gradient.ToArray<float>()));
     }
 
     private static float[] Scaled(float[] weights, float scale) => [.. weights.Select(w => w * scale)];

@@ -123,34 +123,60 @@ internal static class LanguageRunners
 
     private static void CrossEntropy(GoldenRun run)
     {
-        if (run.Case.Has("lse_square_scale"))
-            throw new UnsupportedCaseException("the engine has no z-loss");
         int ignore = run.Case.Integer("ignore_index", -100);
         CrossEntropyLoss(run, run.Tensor("logits"), run.Input("target").Ints(), ignore, run.Case.Number("label_smoothing", 0),
-            run.Case.Text("reduction", "mean"));
+            run.Case.Text("reduction", "mean"), run.Case.Number("lse_square_scale", 0));
     }
 
-    private static void CrossEntropyLoss(GoldenRun run, Tensor logits, int[] targets, int ignore, float smoothing, string reduction)
+    private static void CrossEntropyLoss(GoldenRun run, Tensor logits, int[] targets, int ignore, float smoothing, string reduction, float zLoss = 0)
     {
         Tensor ids = run.From(targets), losses = run.New([logits.Rows]), lse = run.New([logits.Rows]), dlogits = run.New(logits.Shape);
         Ops.CrossEntropy(logits, ids, losses, lse, smoothing, ignore);
         float[] kept = [.. targets.Select(target => target == ignore ? 0f : 1f)];
         float[] weights = reduction == "mean" ? Weights.TokenMean(kept)
             : reduction == "none" ? run.Floats("grad_output.losses") : kept;
+        Ops.CrossEntropyBackward(logits, ids, lse, run.From(weights), dlogits, smoothing, ignore);
+        if (zLoss != 0)
+        {
+            Tensor term = run.New([logits.Rows]), dterm = run.New(logits.Shape);
+            Ops.ZLoss(lse, term, zLoss);
+            run.Output("z_loss", Weights.Sum(term.ToArray<float>(), weights));
+            Ops.ZLoss(lse, losses, zLoss);
+            Ops.ZLossBackward(logits, lse, run.From(weights), dterm, zLoss);
+            Ops.Add(dlogits, dterm, dlogits);
+        }
+
         run.Output("losses", losses);
         run.Output("loss", kept.Sum() == 0 && reduction == "mean" ? double.NaN : Weights.Sum(losses.ToArray<float>(), weights));
-        Ops.CrossEntropyBackward(logits, ids, lse, run.From(weights), dlogits, smoothing, ignore);
         run.Gradient("logits", dlogits);
     }
 
-    // Logits at t predict the label at t + 1.
+    // Logits at t predict the label at t + 1. OpenRLHF's loss has the log-probabilities, a mean over tokens or of sequences.
     private static void SftLoss(GoldenRun run)
     {
-        if (run.Case.Name != "openrlhf_gptlm")
-            throw new UnsupportedCaseException("a mean of given log-probabilities is no op; dynamic fine-tuning is a dialect to come");
+        if (run.Has("per_token_logps"))
+        {
+            float[] mask = run.Floats("loss_mask");
+            (double mean, Tensor gradient) = PreferenceRunners.Likelihood(run, run.Vector("per_token_logps"),
+                run.Case.Flag("token_level_loss") ? Weights.TokenMean(mask) : Weights.SequenceMean(mask, run.Input("loss_mask").Width, skipEmpty: true));
+            run.Output("loss", mean);
+            run.Gradient("per_token_logps", gradient);
+            return;
+        }
+
         int[] labels = run.Input("labels").Ints();
         int steps = run.Input("labels").Width;
         int[] targets = [.. labels.Select((_, i) => (i + 1) % steps == 0 ? -100 : labels[i + 1])];
-        CrossEntropyLoss(run, run.Tensor("logits"), targets, -100, 0, "mean");
+        if (run.Case.Name == "openrlhf_gptlm")
+        {
+            CrossEntropyLoss(run, run.Tensor("logits"), targets, -100, 0, "mean");
+            return;
+        }
+
+        Logprobs head = new(run, run.Tensor("logits"), [.. targets.Select(id => id == -100 ? -1 : id)], 1);
+        (double loss, Tensor dlogprob) = PreferenceRunners.Likelihood(run, head.Value,
+            Weights.TokenMean([.. targets.Select(id => id == -100 ? 0f : 1f)]), power: 1);
+        run.Output("loss", loss);
+        run.Gradient("logits", head.Backward(dlogprob));
     }
 }

@@ -83,6 +83,10 @@ internal static class LayerRunners
                 if (negate)
                     Ops.Scale(y, -1);
                 break;
+            case "torch_relu_squared":
+                Ops.ReluSquared(x, y);
+                Ops.ReluSquaredBackward(dy, x, dx);
+                break;
             default:
                 throw new UnsupportedCaseException("no op of the engine computes it");
         }

@@ -1,4 +1,6 @@
+using Gimbal.Models;
 using Gimbal.Tensors;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Golden.Runners;
 
@@ -53,7 +55,11 @@ internal static class PolicyRunners
     private static void OpenRlhfPolicyLoss(GoldenRun run)
     {
         if (run.Case.Has("policy_loss_type") || run.Case.Flag("enable_vllm_is_correction"))
-            throw new UnsupportedCaseException("sequence ratios and rollout corrections are dialects to come");
+        {
+            OpenRlhfSurrogate(run);
+            return;
+        }
+
         float[] mask = run.Floats("action_mask");
         float[] weights = run.Case.Has("token_level_loss") && !run.Case.Flag("token_level_loss")
             ? Weights.SequenceMean(mask, run.Input("action_mask").Width, skipEmpty: true) : Weights.TokenMean(mask);
@@ -68,10 +74,60 @@ internal static class PolicyRunners
         run.Gradient("log_probs", loss.Gradient);
     }
 
+    // gspo has one ratio for a completion, and is always a mean of sequences; with a correction the tokens are weighted by the
+    // ratio of the old policy to the rollout's.
+    private static void OpenRlhfSurrogate(GoldenRun run)
+    {
+        bool gspo = run.Case.Text("policy_loss_type") == "gspo";
+        float[] mask = run.Floats("action_mask");
+        Tensor corrections = default;
+        if (run.Case.Flag("enable_vllm_is_correction"))
+        {
+            float[] old = run.Floats("old_log_probs"), sampler = run.Floats("rollout_log_probs"), weights = new float[old.Length];
+            RolloutCorrection kind = run.Case.Text("vllm_is_correction_type") == "tis" ? RolloutCorrection.TruncateTokens : RolloutCorrection.MaskTokens;
+            ImportanceCorrection.Write(kind, run.Case.List("vllm_is_truncated_threshold")[0].GetSingle(),
+                run.Case.List("vllm_is_truncated_threshold")[1].GetSingle(), old, sampler, weights);
+            corrections = run.From(weights);
+            run.Output("vllm_kl", -MeanLogRatio(run, old, sampler, mask));
+        }
+
+        (Tensor gradient, double[] sums) = Surrogate(run, "log_probs", "old_log_probs", mask,
+            gspo || (run.Case.Has("token_level_loss") && !run.Case.Flag("token_level_loss"))
+                ? Weights.SequenceMean(mask, run.Input("action_mask").Width, skipEmpty: true) : Weights.TokenMean(mask),
+            new() { ClipLow = run.Case.Number("clip_eps_low", 0.2f), ClipHigh = run.Case.Number("clip_eps_high", 0.2f), DualClip = run.Case.Number("dual_clip", 0) },
+            gspo ? RatioLevel.Sequence : RatioLevel.Token, corrections);
+        run.Output("loss", sums[0]);
+        run.Gradient("log_probs", gradient);
+        if (gspo)
+        {
+            run.Leave("clip_ratio", "ppo_kl"); // means of completions' shares
+            return;
+        }
+
+        run.Output("clip_ratio", (sums[3] + sums[4]) / sums[2]);
+        run.Output("ppo_kl", sums[5] / sums[2]);
+    }
+
+    private static double MeanLogRatio(GoldenRun run, float[] logprobs, float[] reference, float[] mask)
+    {
+        Tensor statistics = run.New([8], DType.Float64);
+        Ops.PpoClipLoss(run.From(logprobs), run.From(reference), run.New([mask.Length]), run.From(mask), default, default, statistics, 0, 0);
+        double[] sums = statistics.ToArray<double>();
+        return -sums[5] / sums[2];
+    }
+
+    private static (Tensor Gradient, double[] Sums) Surrogate(GoldenRun run, string policy, string old, float[] mask, float[] weights,
+        PolicyObjective objective, RatioLevel level, Tensor corrections = default)
+    {
+        int width = run.Input(policy).Width, rows = run.Input(policy).Rows;
+        Tensor gradient = run.New([mask.Length]), statistics = run.New([9], DType.Float64);
+        new SurrogateLoss(objective, level).Compute(run.Arena, new PolicyTokens(run.Vector(policy), run.Vector(old), default, run.Vector("advantages"),
+            corrections, run.From(weights), run.From(mask), run.From([.. Enumerable.Range(0, rows + 1).Select(row => row * width)])), gradient, statistics);
+        return (gradient, statistics.ToArray<double>());
+    }
+
     private static void VerlPolicyLoss(GoldenRun run)
     {
-        if (run.Case.Text("policy_loss", "vanilla") != "vanilla")
-            throw new UnsupportedCaseException($"{run.Case.Text("policy_loss")} is a dialect to come");
         float[] mask = run.Floats("response_mask");
         int width = run.Input("response_mask").Width, rows = mask.Length / width;
         float[] weights = run.Case.Text("loss_agg_mode") switch
@@ -82,12 +138,27 @@ internal static class PolicyRunners
             "seq-mean-token-sum-norm" => Weights.Over(mask, width),
             string other => throw new UnsupportedCaseException($"aggregation {other}"),
         };
-        float clip = run.Case.Number("clip_ratio");
+        float clip = run.Case.Number("clip_ratio"), low = run.Case.Number("clip_ratio_low", clip), high = run.Case.Number("clip_ratio_high", clip);
+        run.Leave("pg_clipfrac_lower");
+        if (run.Case.Text("policy_loss", "vanilla") is var kind && kind != "vanilla")
+        {
+            (Tensor gradient, double[] sums) = Surrogate(run, "log_prob", "old_log_prob", mask, weights,
+                new() { Surrogate = kind == "cispo" ? PolicySurrogate.Cispo : PolicySurrogate.Clip, ClipLow = low, ClipHigh = high },
+                kind == "gspo" ? RatioLevel.SequenceToken : RatioLevel.Token);
+            run.Output("loss", sums[0]);
+            run.Output("ppo_kl", -MeanLogRatio(run, run.Floats("log_prob"), run.Floats("old_log_prob"), mask));
+            run.Gradient("log_prob", gradient);
+            if (kind == "gspo")
+                run.Output("pg_clipfrac", (sums[3] + sums[4]) / sums[2]);
+            else
+                run.Leave("pg_clipfrac"); // every ratio outside the range; the engine counts by the advantage's sign
+            return;
+        }
+
         ClippedLoss loss = new(run, run.Vector("log_prob"), run.Vector("old_log_prob"), run.Vector("advantages"), weights,
-            run.Case.Number("clip_ratio_low", clip), run.Case.Number("clip_ratio_high", clip), run.Case.Number("clip_ratio_c", 3));
+            low, high, run.Case.Number("clip_ratio_c", 3));
         run.Output("loss", loss.Value);
         Means(run, loss, "pg_clipfrac");
-        run.Leave("pg_clipfrac_lower");
         run.Gradient("log_prob", loss.Gradient);
     }
 
@@ -130,7 +201,11 @@ internal static class PolicyRunners
     private static void GaussianPolicy(GoldenRun run)
     {
         if (run.Has("pre_tanh"))
-            throw new UnsupportedCaseException("the engine has no squashed Gaussian");
+        {
+            SquashedPolicy(run);
+            return;
+        }
+
         Tensor mean = run.Tensor("mean"), logStd = run.Vector("log_std"), actions = run.Tensor("actions");
         Tensor logprob = run.New([mean.Rows]), entropy = run.New([mean.Rows]);
         Ops.GaussianLogprob(mean, logStd, actions, logprob, entropy);
@@ -139,6 +214,29 @@ internal static class PolicyRunners
         Tensor dmean = run.New(mean.Shape), dlogStd = run.New(logStd.Shape);
         Ops.GaussianLogprobBackward(mean, logStd, actions, run.Vector("grad_output.log_prob"), run.Vector("grad_output.entropy"),
             dmean, dlogStd);
+        run.Gradient("mean", dmean);
+        run.Gradient("log_std", dlogStd);
+    }
+
+    // The action's own number before tanh is given, or found back from it. No gradient flows into it.
+    private static void SquashedPolicy(GoldenRun run)
+    {
+        Tensor mean = run.Tensor("mean"), logStd = run.Vector("log_std");
+        Tensor dmean = run.New(mean.Shape), dlogStd = run.New(logStd.Shape);
+        foreach ((string output, Tensor x) in new[]
+        {
+            ("log_prob", run.From([.. run.Floats("actions").Select(SquashedActions.Before)], mean.Shape)),
+            ("log_prob_from_pre_tanh", run.Tensor("pre_tanh")),
+        })
+        {
+            Tensor logprob = run.New([mean.Rows]), d = run.New(mean.Shape);
+            Ops.GaussianLogprob(mean, logStd, x, logprob, default);
+            Ops.TanhSquash(x, default, logprob, run.Case.Number("epsilon"));
+            run.Output(output, logprob);
+            Ops.GaussianLogprobBackward(mean, logStd, x, run.Vector($"grad_output.{output}"), default, d, dlogStd);
+            Ops.Add(dmean, d, dmean);
+        }
+
         run.Gradient("mean", dmean);
         run.Gradient("log_std", dlogStd);
     }

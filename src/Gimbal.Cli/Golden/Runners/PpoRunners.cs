@@ -51,14 +51,13 @@ internal static class PpoRunners
     // The value loss is the plain square, without the half.
     private static void StableBaselines(GoldenRun run)
     {
-        if (run.Case.Has("clip_range_vf"))
-            throw new UnsupportedCaseException("a value loss of the clipped prediction alone is a dialect to come");
         float clip = run.Case.Number("clip_range"), entropyWeight = run.Case.Number("ent_coef"), valueWeight = run.Case.Number("vf_coef");
         Tensor advantages = Advantages(run, run.Case.Flag("normalize_advantage")), returns = run.Vector("returns");
         int count = (int)advantages.Count;
         float[] mean = [.. Enumerable.Repeat(1f / count, count)], twice = [.. mean.Select(w => 2 * w)];
         ClippedLoss policy = new(run, run.Vector("log_prob"), run.Vector("old_log_prob"), advantages, mean, clip, clip);
-        ValueLoss value = new(run, run.Vector("values"), run.Vector("old_values"), returns, twice, 0);
+        ValueLoss value = new(run, run.Vector("values"), run.Vector("old_values"), returns, twice,
+            run.Case.Number("clip_range_vf", 0), ofClippedAlone: true);
         double entropy = -Weights.Sum(run.Floats("entropy"), mean);
         run.Output("loss", policy.Value + entropyWeight * entropy + valueWeight * value.Value);
         run.Output("policy_loss", policy.Value);
@@ -124,11 +123,14 @@ internal sealed class ValueLoss
 {
     private readonly double[] sums;
 
-    public ValueLoss(GoldenRun run, Tensor values, Tensor old, Tensor returns, float[] weights, float clip)
+    public ValueLoss(GoldenRun run, Tensor values, Tensor old, Tensor returns, float[] weights, float clip, bool ofClippedAlone = false)
     {
         Tensor losses = run.New(values.Shape), statistics = run.New([4], DType.Float64);
         Gradient = run.New(values.Shape);
-        Ops.ValueClipLoss(values, old, returns, run.From(weights), losses, Gradient, statistics, clip);
+        if (ofClippedAlone && clip > 0)
+            Ops.ClippedValueLoss(values, old, returns, run.From(weights), losses, Gradient, statistics, clip);
+        else
+            Ops.ValueClipLoss(values, old, returns, run.From(weights), losses, Gradient, statistics, clip);
         sums = statistics.ToArray<double>();
     }
 

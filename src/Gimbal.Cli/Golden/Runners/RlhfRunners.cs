@@ -68,28 +68,32 @@ internal static class RlhfRunners
 
     private static void TokenRewards(GoldenRun run)
     {
-        Tensor reward;
         if (run.Has("kl"))
         {
-            int width = run.Input("kl").Width;
-            float[] mask = run.Floats("action_mask"), scores = run.Floats("r"), placed = new float[mask.Length];
-            float low = float.NegativeInfinity, high = float.PositiveInfinity;
-            if (run.Case.List("reward_clip_range") is [var from, var to])
-                (low, high) = (from.GetSingle(), to.GetSingle());
-            for (int row = 0; row < scores.Length; row++)
-                placed[row * width + Array.FindLastIndex(mask, (row + 1) * width - 1, width, m => m != 0) % width] = Math.Clamp(scores[row], low, high);
-            reward = run.Vector("kl");
-            Ops.Scale(reward, -run.Case.Number("kl_coef"));
-            Ops.Add(reward, run.From(placed), reward);
-            run.Output("reward", reward);
+            run.Output("reward", TokenRewards(run, run.Vector("kl"), run.Floats("r"), run.Floats("action_mask"), run.Input("kl").Width));
             return;
         }
 
-        Tensor old = run.Vector("old_log_prob");
-        reward = run.New(old.Shape);
+        Tensor old = run.Vector("old_log_prob"), reward = run.New(old.Shape);
         Ops.KlPenalty(old, run.Vector("ref_log_prob"), reward, default, KlForm.K1);
         Ops.Scale(reward, -run.Case.Number("kl_ratio"));
         Ops.Add(reward, run.Vector("token_level_scores"), reward);
         run.Output("rewards", reward);
+    }
+
+    /// <summary>- beta KL of every token, and the clipped score of a completion on the last one of its mask.</summary>
+    public static Tensor TokenRewards(GoldenRun run, Tensor kl, float[] scores, float[] mask, int width)
+    {
+        float[] placed = new float[mask.Length];
+        float low = float.NegativeInfinity, high = float.PositiveInfinity;
+        if (run.Case.List("reward_clip_range") is [var from, var to])
+            (low, high) = (from.GetSingle(), to.GetSingle());
+        for (int row = 0; row < scores.Length; row++)
+            placed[row * width + Array.FindLastIndex(mask, (row + 1) * width - 1, width, m => m != 0) % width] = Math.Clamp(scores[row], low, high);
+        Tensor reward = run.New(kl.Shape);
+        reward.CopyFrom(kl);
+        Ops.Scale(reward, -run.Case.Number("kl_coef"));
+        Ops.Add(reward, run.From(placed), reward);
+        return reward;
     }
 }

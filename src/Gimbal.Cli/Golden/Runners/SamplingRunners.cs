@@ -33,12 +33,22 @@ internal static class SamplingRunners
                 "top_k" => filter with { TopK = (int)value },
                 "top_p" => filter with { TopP = value },
                 "min_p" => filter with { MinP = value },
+                "repetition_penalty" => filter with { Penalty = value },
                 string other => throw new UnsupportedCaseException($"the engine has no {other}"),
                 null => throw new FormatException("chain"),
             };
         }
 
         Tensor logits = run.Tensor("logits");
+        if (filter.Penalty != 1)
+        {
+            Tensor penalized = run.New(logits.Shape);
+            int seen = run.Input("input_ids").Width;
+            Ops.RepetitionPenalty(logits, run.From(run.Input("input_ids").Ints()),
+                run.From([.. Enumerable.Range(0, (int)logits.Rows + 1).Select(row => row * seen)]), penalized, filter.Penalty);
+            logits = penalized;
+        }
+
         int width = (int)logits.Width;
         float[] probabilities = new float[logits.Count], values = logits.ToArray<float>();
         double[] reference = run.Case.Outputs["probs"].Data;
@@ -55,7 +65,7 @@ internal static class SamplingRunners
         run.Leave("processed_logits");
     }
 
-    private sealed record Filter(float Temperature, int TopK = 0, float TopP = 1, float MinP = 0);
+    private sealed record Filter(float Temperature, int TopK = 0, float TopP = 1, float MinP = 0, float Penalty = 1);
 
     private static (int[] Tokens, float[] Logprobs) Draw(GoldenRun run, Tensor logits, Filter filter)
     {
