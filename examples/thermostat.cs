@@ -14,7 +14,7 @@ Evaluation after = trainer.Policy.Evaluate(() => new Thermostat(), episodes: 20,
 Console.WriteLine($"return of an episode: {before.Mean:F1} before, {after.Mean:F1} after");
 
 /// <summary>The action heats or cools by up to one degree a step; the room loses a tenth; the reward is the distance to 20.</summary>
-sealed class Thermostat : IEnvironment
+internal sealed class Thermostat : IEnvironment
 {
     private float offset;
     private int step;

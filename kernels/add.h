@@ -8,10 +8,11 @@ namespace gimbal {
 constexpr int kAddThreads = 256;
 
 struct AddArguments {
-    const float* a;
-    const float* b;
-    float* y;
+    const void* a;
+    const void* b;
+    void* y;
     int64_t count;
+    bool a_bf16, b_bf16, y_bf16;
 };
 
 } // namespace gimbal

@@ -1,7 +1,7 @@
 // cross_entropy: loss = -(1 - s) log p_target - s mean_j log p_j, label smoothing s; backward:
 // dlogits_j = dlosses (p_j - (1 - s) 1{j = target} - s / vocabulary).
-// logits, dlogits (rows, vocabulary) at logits_stride, float32; targets (rows) int32, those equal to ignore_index give
-// 0, any other outside the vocabulary is reported and gives NaN; dlogits may be logits.
+// logits, dlogits (rows, vocabulary) at logits_stride, float32 or bfloat16; targets (rows) int32, those equal to
+// ignore_index give 0, any other outside the vocabulary is reported and gives NaN; dlogits may be logits.
 //
 // Forward: a block to a row, common/log_sum_exp.h: one read. Backward: a block to 4096 logits of a row, one read and
 // one write, each logit by itself. The bits of the CPU.
@@ -14,44 +14,35 @@ using namespace gimbal::device;
 
 namespace {
 
-template <bool kSmooth> GB_DEVICE void cross_entropy(const CrossEntropyArguments& a) {
+template <class T> GB_DEVICE void cross_entropy(const CrossEntropyArguments& a) {
     const int64_t r = blockIdx.x, target = a.targets[r];
-    const float* row = a.logits + r * a.logits_stride;
+    const T* row = static_cast<const T*>(a.logits) + r * a.logits_stride;
     if (target < 0 || target >= a.vocabulary || target == a.ignore_index) {
         if (threadIdx.x != 0) return;
         if (target != a.ignore_index) raise(a.fault, r, target, a.vocabulary);
         a.losses[r] = a.lse[r] = target == a.ignore_index ? 0.0f : kInfinity - kInfinity;
         return;
     }
-    const LogSumExp total = log_sum_exp<kSmooth>(row, a.vocabulary, 1.0f);
+    const bool smooth = a.label_smoothing != 0.0f;
+    const LogSumExp total = log_sum_exp(row, a.vocabulary, 1.0f, smooth);
     if (threadIdx.x != 0) return;
     a.lse[r] = total.lse();
     const float loss = -total.logprob(load(row + target));
-    if constexpr (kSmooth) {
-        const double mean = total.logits / static_cast<double>(a.vocabulary);
-        const float uniform = -total.logprob(static_cast<float>(mean));
-        a.losses[r] = (1.0f - a.label_smoothing) * loss + a.label_smoothing * uniform;
-    } else {
+    if (!smooth) {
         a.losses[r] = loss;
+        return;
     }
+    const double mean = total.logits / static_cast<double>(a.vocabulary);
+    const float uniform = -total.logprob(static_cast<float>(mean));
+    a.losses[r] = (1.0f - a.label_smoothing) * loss + a.label_smoothing * uniform;
 }
 
-} // namespace
-
-extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) cross_entropy_kernel(CrossEntropyArguments a) {
-    cross_entropy<false>(a);
-}
-extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) cross_entropy_kernel_smooth(CrossEntropyArguments a) {
-    cross_entropy<true>(a);
-}
-
-extern "C" __global__ void __launch_bounds__(kCrossEntropyBackwardThreads)
-    cross_entropy_backward_kernel(CrossEntropyBackwardArguments a) {
+template <class T> GB_DEVICE void cross_entropy_backward(const CrossEntropyBackwardArguments& a) {
     const int64_t r = blockIdx.x / a.chunks, begin = blockIdx.x % a.chunks * kCrossEntropyBackwardChunk;
     const int64_t left = a.vocabulary - begin;
     const int64_t count = left < kCrossEntropyBackwardChunk ? left : kCrossEntropyBackwardChunk;
-    const float* logits = a.logits + r * a.logits_stride + begin;
-    float* dlogits = a.dlogits + r * a.logits_stride + begin;
+    const T* logits = static_cast<const T*>(a.logits) + r * a.logits_stride + begin;
+    T* dlogits = static_cast<T*>(a.dlogits) + r * a.logits_stride + begin;
     const int64_t target = a.targets[r];
     float g = target == a.ignore_index ? 0.0f : a.dlosses[r];
     if (target != a.ignore_index && (target < 0 || target >= a.vocabulary)) {
@@ -73,4 +64,22 @@ extern "C" __global__ void __launch_bounds__(kCrossEntropyBackwardThreads)
         }
         store(dlogits + j, v, n);
     });
+}
+
+} // namespace
+
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) cross_entropy_kernel(CrossEntropyArguments a) {
+    cross_entropy<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) cross_entropy_kernel_bf16(CrossEntropyArguments a) {
+    cross_entropy<bf16>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(kCrossEntropyBackwardThreads)
+    cross_entropy_backward_kernel(CrossEntropyBackwardArguments a) {
+    cross_entropy_backward<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kCrossEntropyBackwardThreads)
+    cross_entropy_backward_kernel_bf16(CrossEntropyBackwardArguments a) {
+    cross_entropy_backward<bf16>(a);
 }

@@ -12,7 +12,7 @@ constexpr int kCrossEntropyBackwardThreads = 256;
 constexpr int64_t kCrossEntropyBackwardChunk = 4096; // logits of a row to a block
 
 struct CrossEntropyArguments {
-    const float* logits;
+    const void* logits;
     const int32_t* targets;
     float* losses;
     float* lse;
@@ -23,11 +23,11 @@ struct CrossEntropyArguments {
 };
 
 struct CrossEntropyBackwardArguments {
-    const float* logits;
+    const void* logits;
     const int32_t* targets;
     const float* lse;
     const float* dlosses;
-    float* dlogits;
+    void* dlogits;
     int64_t vocabulary, logits_stride;
     int64_t chunks; // of a row
     float label_smoothing;

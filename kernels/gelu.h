@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kGeluThreads = 256;
 
 struct GeluArguments {
-    const float* x;
-    float* y;
+    const void* x;
+    void* y;
     int64_t count;
 };
 
 struct GeluBackwardArguments {
-    const float* dy;
-    const float* x;
-    float* dx;
+    const void* dy;
+    const void* x;
+    void* dx;
     int64_t count;
 };
 

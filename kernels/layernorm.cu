@@ -10,6 +10,7 @@
 
 #include "common/column_sum.h"
 #include "common/rows.h"
+#include "common/storage.h"
 
 using namespace gimbal;
 using namespace gimbal::device;
@@ -19,11 +20,11 @@ namespace {
 template <int kThreads> GB_DEVICE void layernorm(const LayernormArguments& a) {
     GB_DYNAMIC_SHARED(float, shared);
     const Row<kThreads> row(a.rows, a.width);
-    const float* x = a.x + row.index() * a.width;
-    float* y = a.y + row.index() * a.width;
+    const int64_t first = row.index() * a.width;
     float* staged = row.staged(shared);
-    const bool aligned = aligned4(x) && aligned4(y) && aligned4(a.weight) && (a.bias == nullptr || aligned4(a.bias));
-    row.for_packs(aligned, [&](int j, auto n) { store(staged + j, load(x + j, n), n); });
+    as_stored(a.x, a.x_bf16, [&](auto* x) {
+        row.for_packs(aligned4(x + first), [&](int j, auto n) { store(staged + j, load(x + first + j, n), n); });
+    });
     const float count = static_cast<float>(a.width);
     const Pack<1> total = row.template sum<1>([&](int j, Pack<1>& sum) { sum[0] = sum[0] + staged[j]; });
     const float centre = total[0] / count;
@@ -36,19 +37,25 @@ template <int kThreads> GB_DEVICE void layernorm(const LayernormArguments& a) {
         a.mean[row.index()] = centre;
         a.rstd[row.index()] = scale;
     }
-    row.for_packs(aligned, [&](int j, auto n) {
-        auto v = load(staged + j, n);
-        const auto w = load(a.weight + j, n);
+    as_stored(a.weight, a.weight_bf16, [&](auto* weight) {
+        const auto* bias = static_cast<decltype(weight)>(a.bias);
+        as_stored(a.y, a.y_bf16, [&](auto* y) {
+            const bool aligned = aligned4(weight) && aligned4(y + first) && (bias == nullptr || aligned4(bias));
+            row.for_packs(aligned, [&](int j, auto n) {
+                auto v = load(staged + j, n);
+                const auto w = load(weight + j, n);
 #pragma unroll
-        for (int k = 0; k < n.value; ++k)
-            v[k] = (v[k] - centre) * scale * w[k];
-        if (a.bias != nullptr) {
-            const auto b = load(a.bias + j, n);
+                for (int k = 0; k < n.value; ++k)
+                    v[k] = (v[k] - centre) * scale * w[k];
+                if (bias != nullptr) {
+                    const auto b = load(bias + j, n);
 #pragma unroll
-            for (int k = 0; k < n.value; ++k)
-                v[k] = v[k] + b[k];
-        }
-        store(y + j, v, n);
+                    for (int k = 0; k < n.value; ++k)
+                        v[k] = v[k] + b[k];
+                }
+                store(y + first + j, v, n);
+            });
+        });
     });
 }
 
@@ -56,22 +63,30 @@ template <int kThreads> GB_DEVICE void layernorm(const LayernormArguments& a) {
 template <int kThreads> GB_DEVICE void layernorm_backward(const LayernormBackwardArguments& a) {
     GB_DYNAMIC_SHARED(float, shared);
     const Row<kThreads> row(a.rows, a.width);
-    const float *dy = a.dy + row.index() * a.width, *x = a.x + row.index() * a.width;
-    float* dx = a.dx + row.index() * a.width;
+    const int64_t first = row.index() * a.width;
     float *weighted = row.staged(shared, 0), *normalised = row.staged(shared, 1);
     const float centre = row.width() > 0 ? a.mean[row.index()] : 0.0f;
     const float scale = row.width() > 0 ? a.rstd[row.index()] : 0.0f;
-    const bool aligned = aligned4(dy) && aligned4(x) && aligned4(dx) && aligned4(a.weight);
-    row.for_packs(aligned, [&](int j, auto n) {
-        auto g = load(dy + j, n), v = load(x + j, n);
-        const auto w = load(a.weight + j, n);
+    as_stored(a.dy, a.y_bf16, [&](auto* dy) {
+        as_stored(a.weight, a.weight_bf16, [&](auto* weight) {
+            row.for_packs(aligned4(dy + first) && aligned4(weight), [&](int j, auto n) {
+                auto g = load(dy + first + j, n);
+                const auto w = load(weight + j, n);
 #pragma unroll
-        for (int k = 0; k < n.value; ++k) {
-            g[k] = g[k] * w[k];
-            v[k] = (v[k] - centre) * scale;
-        }
-        store(weighted + j, g, n);
-        store(normalised + j, v, n);
+                for (int k = 0; k < n.value; ++k)
+                    g[k] = g[k] * w[k];
+                store(weighted + j, g, n);
+            });
+        });
+    });
+    as_stored(a.x, a.x_bf16, [&](auto* x) {
+        row.for_packs(aligned4(x + first), [&](int j, auto n) {
+            auto v = load(x + first + j, n);
+#pragma unroll
+            for (int k = 0; k < n.value; ++k)
+                v[k] = (v[k] - centre) * scale;
+            store(normalised + j, v, n);
+        });
     });
     const Pack<2> sums = row.template sum<2>([&](int j, Pack<2>& sum) {
         sum[0] = sum[0] + weighted[j];
@@ -79,13 +94,15 @@ template <int kThreads> GB_DEVICE void layernorm_backward(const LayernormBackwar
     });
     const float count = static_cast<float>(a.width);
     const float mean_gradient = sums[0] / count, mean_product = sums[1] / count;
-    row.for_packs(aligned, [&](int j, auto n) {
-        const auto g = load(weighted + j, n);
-        auto v = load(normalised + j, n);
+    as_stored(a.dx, a.x_bf16, [&](auto* dx) {
+        row.for_packs(aligned4(dx + first), [&](int j, auto n) {
+            const auto g = load(weighted + j, n);
+            auto v = load(normalised + j, n);
 #pragma unroll
-        for (int k = 0; k < n.value; ++k)
-            v[k] = scale * fma(-v[k], mean_product, g[k] - mean_gradient);
-        store_gradient(dx + j, v, a.accumulate != 0, n);
+            for (int k = 0; k < n.value; ++k)
+                v[k] = scale * fma(-v[k], mean_product, g[k] - mean_gradient);
+            store_gradient(dx + first + j, v, a.accumulate, n);
+        });
     });
 }
 
@@ -108,10 +125,14 @@ extern "C" __global__ void __launch_bounds__(kRowThreads) layernorm_backward_ker
 extern "C" __global__ void __launch_bounds__(kColumnThreads)
     layernorm_backward_kernel_weight(LayernormWeightArguments a) {
     float* const outputs[] = {a.dweight, a.dbias};
-    sum_columns<2>(a.plan, outputs, a.partials, a.tickets, [&](int64_t r, int64_t j, Pack<2>& sum) {
-        const int64_t i = r * a.plan.width + j;
-        const float g = a.dy[i];
-        sum[0] = fma(g, (a.x[i] - a.mean[r]) * a.rstd[r], sum[0]);
-        sum[1] = sum[1] + g;
+    as_stored(a.dy, a.y_bf16, [&](auto* dy) {
+        as_stored(a.x, a.x_bf16, [&](auto* x) {
+            sum_columns<2>(a.plan, outputs, a.partials, a.tickets, [&](int64_t r, int64_t j, Pack<2>& sum) {
+                const int64_t i = r * a.plan.width + j;
+                const float g = load(dy + i);
+                sum[0] = fma(g, (load(x + i) - a.mean[r]) * a.rstd[r], sum[0]);
+                sum[1] = sum[1] + g;
+            });
+        });
     });
 }

@@ -7,30 +7,32 @@
 namespace gimbal {
 
 struct LayernormArguments {
-    const float* x;
-    const float* weight;
-    const float* bias; // nullable
-    float* y;
+    const void* x;
+    const void* weight;
+    const void* bias; // nullable
+    void* y;
     float* mean; // nullable, with rstd
     float* rstd;
     int64_t rows, width;
     float epsilon;
+    bool x_bf16, weight_bf16, y_bf16; // bias as weight
 };
 
 struct LayernormBackwardArguments {
-    const float* dy;
-    const float* x;
-    const float* weight;
+    const void* dy;
+    const void* x;
+    const void* weight;
     const float* mean;
     const float* rstd;
-    float* dx;
+    void* dx;
     int64_t rows, width;
-    int accumulate;
+    bool accumulate;
+    bool x_bf16, weight_bf16, y_bf16; // dx as x, dy as y
 };
 
 struct LayernormWeightArguments {
-    const float* dy;
-    const float* x;
+    const void* dy;
+    const void* x;
     const float* mean;
     const float* rstd;
     float* dweight;  // nullable
@@ -38,6 +40,7 @@ struct LayernormWeightArguments {
     float* partials; // (pieces, 2, width), with more than one piece
     unsigned* tickets;
     ColumnSumPlan plan;
+    bool x_bf16, y_bf16;
 };
 
 } // namespace gimbal

@@ -1,8 +1,8 @@
 // logprob_gather: with z = logits / T, lse = log sum_j exp(z_j), logprob = z_target - lse,
 // entropy = lse - sum_j softmax(z)_j z_j; backward:
 // dlogits_j = (dlogprob (1{j = target} - p_j) - dentropy p_j (log p_j + entropy)) / T, log p_j = z_j - lse.
-// logits, dlogits (rows, vocabulary) at logits_stride, float32; targets (rows) int32, -1 leaves a row out, any other
-// outside the vocabulary is reported and gives NaN; dlogits may be logits.
+// logits, dlogits (rows, vocabulary) at logits_stride, float32 or bfloat16; targets (rows) int32, -1 leaves a row out,
+// any other outside the vocabulary is reported and gives NaN; dlogits may be logits.
 //
 // Forward: a block to a row, common/log_sum_exp.h: one read, about 30 instructions a logit. Backward: a block to 4096
 // logits of a row, one read and one write, each logit by itself. The bits of the CPU.
@@ -13,9 +13,11 @@
 using namespace gimbal;
 using namespace gimbal::device;
 
-extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) logprob_gather_kernel(LogprobGatherArguments a) {
+namespace {
+
+template <class T> GB_DEVICE void logprob_gather(const LogprobGatherArguments& a) {
     const int64_t r = blockIdx.x, target = a.targets[r];
-    const float* row = a.logits + r * a.logits_stride;
+    const T* row = static_cast<const T*>(a.logits) + r * a.logits_stride;
     if (target < 0 || target >= a.vocabulary) {
         if (threadIdx.x != 0) return;
         if (target != -1) raise(a.fault, r, target, a.vocabulary);
@@ -25,19 +27,18 @@ extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) logprob_gather_k
         if (a.lse != nullptr) a.lse[r] = none;
         return;
     }
-    const LogSumExp total = log_sum_exp<false>(row, a.vocabulary, a.inverse_temperature);
+    const LogSumExp total = log_sum_exp(row, a.vocabulary, a.inverse_temperature);
     if (threadIdx.x != 0) return;
     a.logprob[r] = total.logprob(load(row + target) * a.inverse_temperature);
     if (a.entropy != nullptr) a.entropy[r] = total.entropy();
     if (a.lse != nullptr) a.lse[r] = total.lse();
 }
 
-extern "C" __global__ void __launch_bounds__(kLogprobBackwardThreads)
-    logprob_gather_backward_kernel(LogprobGatherBackwardArguments a) {
+template <class T> GB_DEVICE void logprob_gather_backward(const LogprobGatherBackwardArguments& a) {
     const int64_t r = blockIdx.x / a.chunks, begin = blockIdx.x % a.chunks * kLogprobBackwardChunk;
     const int64_t left = a.vocabulary - begin, count = left < kLogprobBackwardChunk ? left : kLogprobBackwardChunk;
-    const float* logits = a.logits + r * a.logits_stride + begin;
-    float* dlogits = a.dlogits + r * a.logits_stride + begin;
+    const T* logits = static_cast<const T*>(a.logits) + r * a.logits_stride + begin;
+    T* dlogits = static_cast<T*>(a.dlogits) + r * a.logits_stride + begin;
     const int64_t target = a.targets[r];
     float g = 0.0f, h = 0.0f;
     if (target >= 0 && target < a.vocabulary) {
@@ -64,4 +65,22 @@ extern "C" __global__ void __launch_bounds__(kLogprobBackwardThreads)
         }
         store(dlogits + j, v, n);
     });
+}
+
+} // namespace
+
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) logprob_gather_kernel(LogprobGatherArguments a) {
+    logprob_gather<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) logprob_gather_kernel_bf16(LogprobGatherArguments a) {
+    logprob_gather<bf16>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(kLogprobBackwardThreads)
+    logprob_gather_backward_kernel(LogprobGatherBackwardArguments a) {
+    logprob_gather_backward<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLogprobBackwardThreads)
+    logprob_gather_backward_kernel_bf16(LogprobGatherBackwardArguments a) {
+    logprob_gather_backward<bf16>(a);
 }

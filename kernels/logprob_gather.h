@@ -12,7 +12,7 @@ constexpr int kLogprobBackwardThreads = 256;
 constexpr int64_t kLogprobBackwardChunk = 4096; // logits of a row to a block
 
 struct LogprobGatherArguments {
-    const float* logits;
+    const void* logits;
     const int32_t* targets;
     float* logprob;
     float* entropy; // nullable
@@ -23,13 +23,13 @@ struct LogprobGatherArguments {
 };
 
 struct LogprobGatherBackwardArguments {
-    const float* logits;
+    const void* logits;
     const int32_t* targets;
     const float* lse;
     const float* entropy; // nullable, with dentropy
     const float* dlogprob;
     const float* dentropy;
-    float* dlogits;
+    void* dlogits;
     int64_t vocabulary, logits_stride;
     int64_t chunks; // of a row
     float inverse_temperature;

@@ -7,32 +7,35 @@
 namespace gimbal {
 
 struct RmsnormArguments {
-    const float* x;
-    const float* weight;
-    float* y;
+    const void* x;
+    const void* weight;
+    void* y;
     float* rstd; // nullable
     int64_t rows, width;
     float epsilon;
+    bool x_bf16, weight_bf16, y_bf16;
 };
 
 struct RmsnormBackwardArguments {
-    const float* dy;
-    const float* x;
-    const float* weight;
+    const void* dy;
+    const void* x;
+    const void* weight;
     const float* rstd;
-    float* dx;
+    void* dx;
     int64_t rows, width;
-    int accumulate;
+    bool accumulate;
+    bool x_bf16, weight_bf16, y_bf16; // dx as x, dy as y
 };
 
 struct RmsnormWeightArguments {
-    const float* dy;
-    const float* x;
+    const void* dy;
+    const void* x;
     const float* rstd;
     float* dweight;
     float* partials; // (pieces, width), with more than one piece
     unsigned* tickets;
     ColumnSumPlan plan;
+    bool x_bf16, y_bf16;
 };
 
 } // namespace gimbal

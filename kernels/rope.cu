@@ -1,7 +1,7 @@
 // rope: the first rotary_dim channels of each head rotate in pairs by the angle of their row's position,
 // (a, b) -> (a cos - b sin, b cos + a sin); the others are copied. The backward rotates by the negative angle.
-// x, y (rows, heads, head_dim) at strides, float32, y may be x; table (table_positions, rotary_dim) cosines | sines;
-// positions (rows) int32. Pairs (i, i + rotary_dim/2), or (2i, 2i + 1) if interleaved.
+// x, y (rows, heads, head_dim) at strides, float32 or bfloat16, y may be x; table (table_positions, rotary_dim)
+// cosines | sines, float32; positions (rows) int32. Pairs (i, i + rotary_dim/2), or (2i, 2i + 1) if interleaved.
 //
 // A block to a row: the row's cosines and sines stay in the first cache for all heads; a thread takes two or four pairs
 // in packs. Bound: one read and one write of x. Each pair is computed by itself: no order to keep. A row whose position
@@ -12,6 +12,8 @@
 
 using namespace gimbal;
 using namespace gimbal::device;
+
+namespace {
 
 template <bool kInverse> GB_DEVICE void rotate(float& a, float& b, float c, float s) {
     if (kInverse) s = -s;
@@ -34,7 +36,7 @@ template <class Body> GB_DEVICE void for_heads(int heads, int width, bool aligne
         cover(Width<1>{});
 }
 
-template <bool kInverse, bool kInterleaved> GB_DEVICE void rope(const RopeArguments& a) {
+template <class T, bool kInverse, bool kInterleaved> GB_DEVICE void rope(const RopeArguments& a) {
     const int64_t r = blockIdx.x;
     const int64_t position = a.positions[r];
     if (position < 0 || position >= a.table_positions) {
@@ -43,8 +45,8 @@ template <bool kInverse, bool kInterleaved> GB_DEVICE void rope(const RopeArgume
     }
     const int heads = static_cast<int>(a.heads), dim = static_cast<int>(a.head_dim);
     const int rotary = static_cast<int>(a.rotary_dim), half = rotary / 2;
-    const float* x = a.x + r * a.x_stride;
-    float* y = a.y + r * a.y_stride;
+    const T* x = static_cast<const T*>(a.x) + r * a.x_stride;
+    T* y = static_cast<T*>(a.y) + r * a.y_stride;
     const float *cosines = a.table + position * rotary, *sines = cosines + half;
     const bool aligned = aligned4(x) && aligned4(y) && dim % 4 == 0;
     if constexpr (kInterleaved)
@@ -55,10 +57,10 @@ template <bool kInverse, bool kInterleaved> GB_DEVICE void rope(const RopeArgume
                 rotate<kInverse>(v[2], v[3], cosines[i / 2 + 1], sines[i / 2 + 1]);
                 store(y + h * dim + i, v, n);
             } else if (i % 2 == 0) {
-                float even = x[h * dim + i], odd = x[h * dim + i + 1];
+                float even = load(x + h * dim + i), odd = load(x + h * dim + i + 1);
                 rotate<kInverse>(even, odd, cosines[i / 2], sines[i / 2]);
-                y[h * dim + i] = even;
-                y[h * dim + i + 1] = odd;
+                store(y + h * dim + i, even);
+                store(y + h * dim + i + 1, odd);
             }
         });
     else
@@ -76,15 +78,30 @@ template <bool kInverse, bool kInterleaved> GB_DEVICE void rope(const RopeArgume
                   [&](int h, int i, auto n) { store(y + h * dim + rotary + i, load(x + h * dim + rotary + i, n), n); });
 }
 
+} // namespace
+
 extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_kernel(RopeArguments a) {
-    rope<false, false>(a);
+    rope<float, false, false>(a);
+}
+extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_kernel_bf16(RopeArguments a) {
+    rope<bf16, false, false>(a);
 }
 extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_kernel_interleaved(RopeArguments a) {
-    rope<false, true>(a);
+    rope<float, false, true>(a);
 }
+extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_kernel_interleaved_bf16(RopeArguments a) {
+    rope<bf16, false, true>(a);
+}
+
 extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_backward_kernel(RopeArguments a) {
-    rope<true, false>(a);
+    rope<float, true, false>(a);
+}
+extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_backward_kernel_bf16(RopeArguments a) {
+    rope<bf16, true, false>(a);
 }
 extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_backward_kernel_interleaved(RopeArguments a) {
-    rope<true, true>(a);
+    rope<float, true, true>(a);
+}
+extern "C" __global__ void __launch_bounds__(kRopeThreads) rope_backward_kernel_interleaved_bf16(RopeArguments a) {
+    rope<bf16, true, true>(a);
 }

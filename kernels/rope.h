@@ -10,10 +10,10 @@ namespace gimbal {
 constexpr int kRopeThreads = 256;
 
 struct RopeArguments {
-    const float* x;
+    const void* x;
     const int32_t* positions;
     const float* table;
-    float* y;
+    void* y;
     int64_t rows, heads, head_dim, rotary_dim, table_positions, x_stride, y_stride;
     FaultSite fault;
 };

@@ -1,6 +1,6 @@
 // sample_token: draws a token a row from softmax(logits / T) after top-k, top-p and min-p; greedy at T = 0.
-// logits (rows, vocabulary) at logits_stride, float32; samples (rows) int64, positions (rows) int32; tokens (rows)
-// int32, logprob, truncated_logprob (rows) float32.
+// logits (rows, vocabulary) at logits_stride, float32 or bfloat16; samples (rows) int64, positions (rows) int32; tokens
+// (rows) int32, logprob, truncated_logprob (rows) float32.
 //
 // A block to a row. One read for the log-sum-exp, that of logprob_gather; one, mostly from the cache, for the sums of p
 // over blocks of 512; three more for each of top-k and top-p. Probabilities are computed anew from the logits in each
@@ -160,43 +160,39 @@ template <class T> GB_DEVICE Drawn draw(const SampledRow<T>& row, double u) {
     return {-1, mass};
 }
 
-} // namespace
-
-extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) sample_token_kernel(SampleTokenArguments a) {
+template <class T> GB_DEVICE void sample_token(const SampleTokenArguments& a) {
     GB_SHARED(Histogram, histogram, 1);
     const int64_t r = blockIdx.x;
-    const float* logits = a.logits + r * a.logits_stride;
-    const LogSumExp total = log_sum_exp<false>(logits, a.vocabulary, a.inverse_temperature);
-    SampledRow<float> row{logits, a.vocabulary, a.inverse_temperature, total.max};
+    const T* logits = static_cast<const T*>(a.logits) + r * a.logits_stride;
+    const LogSumExp total = log_sum_exp(logits, a.vocabulary, a.inverse_temperature);
+    SampledRow<T> row{logits, a.vocabulary, a.inverse_temperature, total.max};
     const bool by_k = a.top_k > 0 && a.top_k < a.vocabulary, by_top_p = a.top_p < 1.0f;
-    if (total.sum > 0) { // not NaN
-        if (by_k) keep_top_k(row, a.top_k, histogram[0]);
-        if (by_top_p) keep_top_p(row, a.top_p, histogram[0]);
-        row.min_p = a.min_p;
+    Drawn drawn{-1, 0};
+    if (!a.greedy) {
+        if (total.sum > 0) { // not NaN
+            if (by_k) keep_top_k(row, a.top_k, histogram[0]);
+            if (by_top_p) keep_top_p(row, a.top_p, histogram[0]);
+            row.min_p = a.min_p;
+        }
+        drawn = draw(row, uniform(philox(*a.seed, a.purpose, *a.step, a.samples[r], a.positions[r])));
     }
-    const double u = uniform(philox(*a.seed, a.purpose, *a.step, a.samples[r], a.positions[r]));
-    const Drawn drawn = draw(row, u);
     const int64_t token = drawn.token >= 0 ? drawn.token : largest(row, total.block_of_max);
     if (threadIdx.x != 0) return;
-    const float logprob = total.logprob(row.z(token));
+    const float z = row.z(token), logprob = total.logprob(z);
     a.tokens[r] = static_cast<int32_t>(token);
     a.logprob[r] = logprob;
     if (a.truncated_logprob == nullptr) return;
-    const bool whole = !by_k && !by_top_p && !(a.min_p > 0.0f);
-    a.truncated_logprob[r] = whole || logprob != logprob ? logprob
-                             : drawn.token < 0           ? 0.0f
-                                               : (row.z(token) - total.max) - log(static_cast<float>(drawn.mass));
+    const bool whole = !a.greedy && !by_k && !by_top_p && !(a.min_p > 0.0f);
+    float truncated = 0.0f;
+    if (drawn.token >= 0) truncated = (z - total.max) - log(static_cast<float>(drawn.mass));
+    a.truncated_logprob[r] = whole || logprob != logprob ? logprob : truncated;
 }
 
-extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) sample_token_kernel_greedy(SampleTokenArguments a) {
-    const int64_t r = blockIdx.x;
-    const float* logits = a.logits + r * a.logits_stride;
-    const LogSumExp total = log_sum_exp<false>(logits, a.vocabulary, 1.0f);
-    const SampledRow<float> row{logits, a.vocabulary, 1.0f, total.max};
-    const int64_t token = largest(row, total.block_of_max);
-    if (threadIdx.x != 0) return;
-    const float logprob = total.logprob(row.z(token));
-    a.tokens[r] = static_cast<int32_t>(token);
-    a.logprob[r] = logprob;
-    if (a.truncated_logprob != nullptr) a.truncated_logprob[r] = logprob != logprob ? logprob : 0.0f;
+} // namespace
+
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) sample_token_kernel(SampleTokenArguments a) {
+    sample_token<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLogSumExpThreads) sample_token_kernel_bf16(SampleTokenArguments a) {
+    sample_token<bf16>(a);
 }

@@ -8,7 +8,7 @@
 namespace gimbal {
 
 struct SampleTokenArguments {
-    const float* logits;
+    const void* logits;
     const int64_t* samples;
     const int32_t* positions;
     // Of the step state, on the device; null if greedy.
@@ -23,6 +23,7 @@ struct SampleTokenArguments {
     float top_p;   // 1: off
     float min_p;   // 0: off
     int32_t purpose;
+    bool greedy;
 };
 
 } // namespace gimbal

@@ -17,8 +17,8 @@ namespace {
 // True if starts[s] lies within what is allowed; reports it otherwise.
 GB_DEVICE bool check_start(const FaultSite& fault, const int32_t* starts, int64_t s, int64_t count) {
     const int64_t lowest = s > 0 ? starts[s - 1] : 0;
-    if (starts[s] >= 0 && starts[s] >= lowest && starts[s] <= count) return true;
-    raise(fault, s, starts[s], count + 1);
+    if (starts[s] >= lowest && starts[s] <= count) return true;
+    raise(fault, s, starts[s], count + 1, lowest);
     return false;
 }
 

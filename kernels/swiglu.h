@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kSwigluThreads = 256;
 
 struct SwigluArguments {
-    const float* x;
-    float* y;
+    const void* x;
+    void* y;
     int64_t rows, width;
 };
 
 struct SwigluBackwardArguments {
-    const float* dy;
-    const float* x;
-    float* dx;
+    const void* dy;
+    const void* x;
+    void* dx;
     int64_t rows, width;
 };
 

@@ -8,15 +8,15 @@ namespace gimbal {
 constexpr int kTanhThreads = 256;
 
 struct TanhArguments {
-    const float* x;
-    float* y;
+    const void* x;
+    void* y;
     int64_t count;
 };
 
 struct TanhBackwardArguments {
-    const float* dy;
-    const float* y;
-    float* dx;
+    const void* dy;
+    const void* y;
+    void* dx;
     int64_t count;
 };
 

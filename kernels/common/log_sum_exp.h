@@ -130,12 +130,13 @@ struct LogSumExp {
     }
 };
 
-// Every thread of the block gets the row's; all call together. kTotal: with the sum of the logits.
-template <bool kTotal, class T>
-GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inverse_temperature) {
+// Every thread of the block gets the row's; all call together. With the sum of the logits, if it is asked for.
+template <class T>
+GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inverse_temperature,
+                                bool with_logits = false) {
     constexpr int kWave = 512; // blocks in shared memory at a time
     GB_SHARED(LogSumExpBlock, blocks, kWave);
-    GB_SHARED(double, totals, kTotal ? kWave : 1);
+    GB_SHARED(double, totals, kWave);
     GB_SHARED(LogSumExp, result, 1);
     const int team = static_cast<int>(threadIdx.x) / kLanes, teams = static_cast<int>(blockDim.x) / kLanes;
     LogSumExp all{-kInfinity, 0, 0, 0, 0};
@@ -150,17 +151,16 @@ GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inver
             HeldLogits held;
             held.load(logits + begin, count, inverse_temperature);
             const LogSumExpBlock block = held.reduce();
-            double total = 0;
-            if constexpr (kTotal) total = held.total(count);
-            if (team_lane() == 0 && i < wave) {
-                blocks[i] = block;
-                if constexpr (kTotal) totals[i] = total;
+            if (team_lane() == 0 && i < wave) blocks[i] = block;
+            if (with_logits) {
+                const double total = held.total(count);
+                if (team_lane() == 0 && i < wave) totals[i] = total;
             }
         }
         __syncthreads();
         if (threadIdx.x < 32) {
             all.add(blocks, first / kVocabularyBlock, wave);
-            if constexpr (kTotal)
+            if (with_logits)
                 for (int i = 0; i < wave; ++i)
                     all.logits += totals[i];
         }

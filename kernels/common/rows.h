@@ -83,7 +83,7 @@ private:
 };
 
 // A gradient of an activation: written, or added to what is there.
-template <int N> GB_DEVICE void store_gradient(float* dx, Pack<N> v, bool accumulate, Width<N> n) {
+template <class T, int N> GB_DEVICE void store_gradient(T* dx, Pack<N> v, bool accumulate, Width<N> n) {
     if (accumulate) {
         const Pack<N> before = load(dx, n);
 #pragma unroll

@@ -8,18 +8,27 @@ GB_DEVICE float to_float(bf16 v) {
     return __uint_as_float(static_cast<unsigned>(v.bits) << 16);
 }
 
-// Round to nearest even; NaN becomes 0x7fff.
+// Round to nearest even; NaN becomes 0x7fff. By clang's builtin where there is one: it does not unroll loops around
+// inline text.
 GB_DEVICE bf16 to_bf16(float v) {
     bf16 r;
+#if defined(__clang__)
+    r.bits = __builtin_bit_cast(uint16_t, __nvvm_f2bf16_rn(v));
+#else
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r.bits) : "f"(v));
+#endif
     return r;
 }
 
 // Two in one register, `low` in the lower half.
 GB_DEVICE unsigned pack_bf16x2(float low, float high) {
+#if defined(__clang__)
+    return __builtin_bit_cast(unsigned, __nvvm_ff2bf16x2_rn(high, low));
+#else
     unsigned r;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
     return r;
+#endif
 }
 
 // Copies 16 bytes from global to shared memory, or writes zeros if not `valid` (the source is then not read). Both

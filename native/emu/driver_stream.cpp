@@ -52,6 +52,14 @@ constexpr unsigned kDisableTiming = 2;
 
 using namespace emu;
 
+GB_API cuStreamGetCtx(void* stream, Context** context) {
+    return call(Needs::initialised, [=] {
+        if (streams().find(stream) == nullptr) return kInvalidHandle;
+        *context = &driver().context;
+        return kSuccess;
+    });
+}
+
 GB_API cuStreamCreate(Stream** stream, unsigned flags) {
     return call(Needs::context, [=] {
         if (flags > 1) return kInvalidValue;

@@ -74,7 +74,7 @@ typedef struct gb_context_options {
     gb_device_kind kind;
     int32_t ordinal; /* CUDA device number; 0 otherwise */
     int32_t threads; /* CPU: 0 takes every processor the process may use */
-    void* stream;    /* CUDA stream of the caller's; null: the context makes its own */
+    void* stream;    /* CUDA stream of the caller's, whose CUDA context is used; null: its own, in the primary context */
 } gb_context_options;
 
 typedef struct gb_device_info {

@@ -1,5 +1,6 @@
-// A CUDA device: its primary context, which it shares with whatever else in the process uses it, so that pointers of
-// other libraries are valid here; a stream; the modules of the kernels, loaded when first needed.
+// A CUDA device: a context, which it shares with whatever else in the process uses it, so that pointers of other
+// libraries are valid here (that of the caller's stream, or the device's primary one); a stream; the modules of the
+// kernels, loaded when first needed.
 #include "cuda/cuda.h"
 
 #include "cuda/images.h"
@@ -64,12 +65,21 @@ void Cuda::open(int ordinal, void* stream) {
     architecture_ = "sm_" + std::to_string(major) + std::to_string(minor);
     if (major < 8) throw Error(GB_UNSUPPORTED, name_ + " is " + architecture_ + "; wanted sm_80 (Ampere) or later");
 
-    check(driver_.context_retain(&context_, device_), "opening the primary context");
+    owns_stream_ = stream == nullptr;
+    if (owns_stream_)
+        check(driver_.context_retain(&context_, device_), "opening the primary context");
+    else
+        check(driver_.stream_context(static_cast<driver::Stream>(stream), &context_), "finding the stream's context");
     Call call(*this, "gb_context_create");
-    stream_ = static_cast<driver::Stream>(stream);
-    if (stream_ == nullptr) {
+    if (owns_stream_) {
         check(driver_.stream_create(&stream_, driver::kNonBlocking), "making a stream");
-        owns_stream_ = true;
+    } else {
+        stream_ = static_cast<driver::Stream>(stream);
+        driver::DeviceId of_stream = 0;
+        check(driver_.context_device(&of_stream), "finding the stream's device");
+        if (of_stream != device_)
+            throw Error(GB_INVALID_ARGUMENT, "stream: wanted one of cuda:" + std::to_string(ordinal) +
+                                                 ", got one of device " + std::to_string(of_stream));
     }
     tickets_ = static_cast<unsigned*>(allocate(kTickets * static_cast<int64_t>(sizeof(unsigned))));
     void* record = nullptr;
@@ -91,10 +101,10 @@ void Cuda::close() {
         driver_.module_unload(module);
     if (tickets_ != nullptr) driver_.free(address(tickets_));
     if (fault_ != nullptr) driver_.host_free(fault_);
-    if (owns_stream_) driver_.stream_destroy(stream_);
+    if (owns_stream_ && stream_ != nullptr) driver_.stream_destroy(stream_);
     driver::Context popped = nullptr;
     driver_.context_pop(&popped);
-    driver_.context_release(device_);
+    if (owns_stream_) driver_.context_release(device_);
     context_ = nullptr;
 }
 
@@ -242,8 +252,8 @@ void Cuda::synchronize() {
     const FaultRecord found = *fault_;
     *fault_ = {};
     throw Error(GB_OUT_OF_RANGE, std::string(found.op) + ": " + found.argument + "[" + std::to_string(found.row) +
-                                     "]: wanted " + std::to_string(found.lowest) + " to " + std::to_string(found.limit - 1) + ", got " +
-                                     std::to_string(found.value));
+                                     "]: wanted " + std::to_string(found.lowest) + " to " +
+                                     std::to_string(found.limit - 1) + ", got " + std::to_string(found.value));
 }
 
 } // namespace gimbal

@@ -33,7 +33,8 @@ public:
     // Counters in `tickets`.
     static constexpr int64_t kTickets = 64;
 
-    // `stream` is the caller's, or null for one of its own. Throws GB_UNSUPPORTED without a driver or such a device.
+    // `stream` is the caller's, whose context is then used, or null for one of its own in the primary context. Throws
+    // GB_UNSUPPORTED without a driver or such a device.
     Cuda(int ordinal, void* stream);
     ~Cuda();
     Cuda(const Cuda&) = delete;

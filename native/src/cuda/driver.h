@@ -54,6 +54,7 @@ enum CaptureMode : int { kCaptureThreadLocal = 1 };
     GB_DRIVER(cuDevicePrimaryCtxRetain, context_retain, (Context*, DeviceId))                                          \
     GB_DRIVER(cuDevicePrimaryCtxRelease_v2, context_release, (DeviceId))                                               \
     GB_DRIVER(cuCtxPushCurrent_v2, context_push, (Context))                                                            \
+    GB_DRIVER(cuCtxGetDevice, context_device, (DeviceId*))                                                             \
     GB_DRIVER(cuCtxPopCurrent_v2, context_pop, (Context*))                                                             \
     GB_DRIVER(cuModuleLoadDataEx, module_load, (Module*, const void*, unsigned, int*, void**))                         \
     GB_DRIVER(cuModuleUnload, module_unload, (Module))                                                                 \
@@ -69,6 +70,7 @@ enum CaptureMode : int { kCaptureThreadLocal = 1 };
     GB_DRIVER(cuMemcpyDtoDAsync_v2, copy_within, (Address, Address, std::size_t, Stream))                              \
     GB_DRIVER(cuMemsetD8Async, fill, (Address, unsigned char, std::size_t, Stream))                                    \
     GB_DRIVER(cuStreamCreate, stream_create, (Stream*, unsigned))                                                      \
+    GB_DRIVER(cuStreamGetCtx, stream_context, (Stream, Context*))                                                      \
     GB_DRIVER(cuStreamSynchronize, stream_synchronize, (Stream))                                                       \
     GB_DRIVER(cuStreamDestroy_v2, stream_destroy, (Stream))                                                            \
     GB_DRIVER(cuStreamBeginCapture_v2, capture_begin, (Stream, int))                                                   \

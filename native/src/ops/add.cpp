@@ -8,9 +8,9 @@ gb_status gb_add(gb_context* context, const void* a, const void* b, void* y, int
         "add", context,
         [&](const Arguments& check) {
             check.size("count", count);
-            check.dtype("a_dtype", a_dtype, {GB_FLOAT32});
-            check.dtype("b_dtype", b_dtype, {GB_FLOAT32});
-            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.storage("a_dtype", a_dtype);
+            check.storage("b_dtype", b_dtype);
+            check.storage("y_dtype", y_dtype);
             check.pointer("a", a, count > 0);
             check.pointer("b", b, count > 0);
             check.pointer("y", y, count > 0);

@@ -11,7 +11,7 @@ void check_shape(const Arguments& check, int64_t rows, int64_t vocabulary, int64
     check.stride("logits_stride", logits_stride, vocabulary);
     check.product("rows x logits_stride", {rows, logits_stride});
     check.require(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing", "0 to 1", label_smoothing);
-    check.dtype("dtype", dtype, {GB_FLOAT32});
+    check.storage("dtype", dtype);
 }
 
 } // namespace

@@ -8,7 +8,7 @@ gb_status gb_gelu(gb_context* context, const void* x, void* y, int64_t count, in
         [&](const Arguments& check) {
             check.size("count", count);
             check.require(form == GB_GELU_TANH || form == GB_GELU_ERF, "form", "0 (tanh) or 1 (erf)", form);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
@@ -22,7 +22,7 @@ gb_status gb_gelu_backward(gb_context* context, const void* dy, const void* x, v
         [&](const Arguments& check) {
             check.size("count", count);
             check.require(form == GB_GELU_TANH || form == GB_GELU_ERF, "form", "0 (tanh) or 1 (erf)", form);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("dy", dy, count > 0);
             check.pointer("x", x, count > 0);
             check.pointer("dx", dx, count > 0);

@@ -13,7 +13,7 @@ gb_status gb_logprob_gather(gb_context* context, const void* logits, const int32
             check.stride("logits_stride", logits_stride, vocabulary);
             check.product("rows x logits_stride", {rows, logits_stride});
             check.require(temperature >= 1e-38f && temperature <= 1e38f, "temperature", "1e-38 to 1e38", temperature);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("logits", logits, rows > 0);
             check.pointer("targets", targets, rows > 0);
             check.pointer("logprob", logprob, rows > 0);
@@ -34,7 +34,7 @@ gb_status gb_logprob_gather_backward(gb_context* context, const void* logits, co
             check.stride("logits_stride", logits_stride, vocabulary);
             check.product("rows x logits_stride", {rows, logits_stride});
             check.require(temperature >= 1e-38f && temperature <= 1e38f, "temperature", "1e-38 to 1e38", temperature);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("logits", logits, rows > 0);
             check.pointer("targets", targets, rows > 0);
             check.pointer("lse", lse, rows > 0);

@@ -13,9 +13,9 @@ gb_status gb_rmsnorm(gb_context* context, const void* x, const void* weight, voi
             check.size("width", width, 1);
             check.product("rows x width", {rows, width});
             check.require(epsilon >= 0 && epsilon <= 1e38f, "epsilon", "0 to 1e38", epsilon);
-            check.dtype("x_dtype", x_dtype, {GB_FLOAT32});
-            check.dtype("weight_dtype", weight_dtype, {GB_FLOAT32});
-            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.storage("x_dtype", x_dtype);
+            check.storage("weight_dtype", weight_dtype);
+            check.storage("y_dtype", y_dtype);
             check.pointer("x", x, rows > 0);
             check.pointer("weight", weight, rows > 0);
             check.pointer("y", y, rows > 0);
@@ -34,9 +34,9 @@ gb_status gb_rmsnorm_backward(gb_context* context, const void* dy, const void* x
             check.size("width", width, 1);
             check.product("rows x width", {rows, width});
             check.flag("accumulate", accumulate);
-            check.dtype("x_dtype", x_dtype, {GB_FLOAT32});
-            check.dtype("weight_dtype", weight_dtype, {GB_FLOAT32});
-            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.storage("x_dtype", x_dtype);
+            check.storage("weight_dtype", weight_dtype);
+            check.storage("y_dtype", y_dtype);
             check.pointer("dy", dy, rows > 0);
             check.pointer("x", x, rows > 0);
             check.pointer("weight", weight, rows > 0);

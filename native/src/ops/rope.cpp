@@ -24,7 +24,7 @@ gb_status gb_rope(gb_context* context, const void* x, const int32_t* positions, 
             check.product("rows x y_stride", {rows, y_stride});
             check.product("table_positions x rotary_dim", {table_positions, rotary_dim});
             check.flag("interleaved", interleaved);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             const bool needed = rows > 0 && heads > 0 && head_dim > 0;
             check.pointer("x", x, needed);
             check.pointer("y", y, needed);
@@ -57,7 +57,7 @@ gb_status gb_rope_backward(gb_context* context, const void* dy, const int32_t* p
             check.product("rows x dx_stride", {rows, dx_stride});
             check.product("table_positions x rotary_dim", {table_positions, rotary_dim});
             check.flag("interleaved", interleaved);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             const bool needed = rows > 0 && heads > 0 && head_dim > 0;
             check.pointer("dy", dy, needed);
             check.pointer("dx", dx, needed);

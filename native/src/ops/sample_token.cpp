@@ -14,7 +14,7 @@ gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t
             check.require(vocabulary <= INT32_MAX, "vocabulary", "fewer than 2^31", static_cast<double>(vocabulary));
             check.stride("logits_stride", logits_stride, vocabulary);
             check.product("rows x logits_stride", {rows, logits_stride});
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("sampling", sampling);
             check.require(sampling->struct_size == static_cast<int32_t>(sizeof *sampling), "sampling.struct_size",
                           "the size of gb_sampling", sampling->struct_size);

@@ -9,7 +9,7 @@ gb_status gb_swiglu(gb_context* context, const void* x, void* y, int64_t rows, i
             check.size("rows", rows);
             check.size("width", width);
             check.product("rows x 2 width", {rows, 2, width});
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("y", y, rows > 0 && width > 0);
         },
@@ -24,7 +24,7 @@ gb_status gb_swiglu_backward(gb_context* context, const void* dy, const void* x,
             check.size("rows", rows);
             check.size("width", width);
             check.product("rows x 2 width", {rows, 2, width});
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("dy", dy, rows > 0 && width > 0);
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("dx", dx, rows > 0 && width > 0);

@@ -143,7 +143,7 @@ public sealed class LogprobGatherTests : InvariantOpTests
     {
         Tensor logits = Zeros([2, 3]), targets = From(0, 1), rows = Zeros([2]);
         AssertInvalid("temperature", () => Ops.LogprobGather(logits, targets, rows, default, default, temperature: 0));
-        AssertOutOfRange("targets[1]: wanted -1 (left out) or 0 to 2, got 3",
+        AssertOutOfRange(TestDevice.IsCpu ? "targets[1]: wanted -1 (left out) or 0 to 2, got 3" : "targets[1]: wanted 0 to 2, got 3",
             () => Ops.LogprobGather(logits, From(0, 3), rows, default, default));
         AssertInvalid("entropy",
             () => Ops.LogprobGatherBackward(logits, targets, rows, default, rows, rows, Zeros([2, 3])));

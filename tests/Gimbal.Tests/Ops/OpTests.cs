@@ -102,7 +102,16 @@ public abstract class OpTests : IDisposable
             return compute(tests);
         }
 
-        float[] cuda = TestDevice.OnCuda(Run), cpu = TestDevice.OnCpu(Run);
+        float[] cuda = [], cpu = TestDevice.OnCpu(Run);
+        try
+        {
+            cuda = TestDevice.OnCuda(Run);
+        }
+        catch (DeviceException error) when (error.Status == 2)
+        {
+            Assert.Skip(error.Message); // an op that the CPU has alone
+        }
+
         Assert.Equal(cpu.Length, cuda.Length);
         for (int i = 0; i < cpu.Length; i++)
         {

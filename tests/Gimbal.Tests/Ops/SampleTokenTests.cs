@@ -179,7 +179,10 @@ public sealed class SampleTokenTests : InvariantOpTests
     protected override float[] Compute()
     {
         float[] logits = Normal(40 * 1100, seed: 6, scale: 2);
-        Drawn[] all = [Draw(logits, 1100), Draw(logits, 1100, 0.8f, topK: 50, topP: 0.9f, minP: 0.02f)];
+        const int Large = 300_001; // more blocks than a kernel holds at a time
+        float[] few = [.. Enumerable.Range(0, 40 * 700).Select(i => (float)(i * 7 % 13))]; // many ties
+        Drawn[] all = [Draw(logits, 1100), Draw(logits, 1100, 0.8f, topK: 50, topP: 0.9f, minP: 0.02f),
+            Draw(few, 700, 1.3f, topK: 90, topP: 0.6f), Draw(Normal(2 * Large, seed: 7), Large, topP: 0.7f)];
         return [.. all.SelectMany(d => d.Tokens.Select(t => (float)t).Concat(d.Logprob).Concat(d.Truncated))];
     }
 
