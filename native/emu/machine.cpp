@@ -250,7 +250,7 @@ std::string run(const Launch& launch) {
     const dim3 grid = launch.grid;
     const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
     machine.launch = launch;
-    machine.checking = options.check;
+    machine.checking = options.check && launch.kernel->instrumented;
     machine.checking_races = options.global_races;
     if (options.global_races) global_races.begin_launch();
     machine.threads_per_block = launch.block.x * launch.block.y * launch.block.z;

@@ -13,6 +13,7 @@ struct Kernel {
     const char* name;
     void (*call)(void* const* parameters); // one address per parameter
     unsigned maximum_threads;              // of __launch_bounds__
+    bool instrumented;                     // its accesses are reported to the checker
     unsigned parameter_count;
     const std::size_t* parameter_sizes;
 };
@@ -47,7 +48,12 @@ template <class... Rest> constexpr unsigned first_bound(unsigned threads, Rest..
 
 template <auto Function> Kernel describe_kernel(const char* name, unsigned maximum_threads) {
     using Call = Entry<Function>;
-    return {name, &Call::call, maximum_threads, Call::kCount, Call::kSizes};
+#if defined(__SANITIZE_THREAD__)
+    constexpr bool kInstrumented = true;
+#else
+    constexpr bool kInstrumented = false;
+#endif
+    return {name, &Call::call, maximum_threads, kInstrumented, Call::kCount, Call::kSizes};
 }
 
 } // namespace emu
