@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kDepth = 512;         // K block: fixed for all shapes, part of the result
 constexpr int64_t kLeftRows = 192;      // packed rows of A: with kDepth 384 KiB, for the second-level cache
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
+constexpr int64_t kResident = 1 << 17;  // elements of B that stay in the second-level cache beside A
 constexpr int64_t kSmallWork = 1 << 19; // multiply-adds that are not worth a second thread
 
 int64_t minimum(int64_t a, int64_t b) {
@@ -41,33 +42,38 @@ struct RightPanels {
 void multiply_panels(const Product& product, const float* left, const RightPanels& right, int64_t i, int64_t j,
                      int64_t rows, int64_t columns, int64_t p, int64_t depth) {
     const RowGroups groups(rows);
-    const int most = rows <= kWideRows ? kWidePanels : kTilePanels;
-    const bool last = p + depth == product.k;
-    for (int64_t column = 0; column < columns;) {
-        const int64_t panels = panel_count(columns - column);
-        const int width = panels >= most ? most : panels >= kTilePanels ? kTilePanels : 1;
-        const float* b = right.data + column / kLanes * right.panel_step;
-        const int64_t valid = minimum(columns - column, width * kLanes);
-        const float* bias = last && product.bias != nullptr ? product.bias + j + column : nullptr;
-        for (int64_t g = 0; g < groups.count; ++g) {
-            const int64_t row = groups.row(g), height = groups.row(g + 1) - row;
-            const auto index = static_cast<std::size_t>(height - 1);
-            float* c = product.c + (i + row) * product.ldc + j + column;
-            const Output out{c, product.ldc, bias, valid, product.accumulate || p > 0};
-            TileFunction* const tile = width == kTilePanels ? kTiles[index]
-                                       : width == 1         ? kNarrowTiles[index]
-                                                            : kWideTiles[index];
-            tile(left + row * depth, b, right.panel_step, depth, out);
-        }
-        column += width * kLanes;
+    const int64_t panels = panel_count(columns), most = panels_for((rows + groups.count - 1) / groups.count);
+    const bool add = product.accumulate || p > 0;
+    const float* bias = p + depth == product.k && product.bias != nullptr ? product.bias + j : nullptr;
+    const auto multiply_tile_at = [&](int64_t g, int64_t panel, int64_t ahead) {
+        const int64_t row = groups.row(g), height = groups.row(g + 1) - row, column = panel * kLanes;
+        const int64_t width = minimum(panels - panel, most);
+        const Output out{product.c + (i + row) * product.ldc + j + column, product.ldc,
+                         bias != nullptr ? bias + column : nullptr, minimum(columns - column, width * kLanes), add};
+        kTiles[static_cast<std::size_t>(width - 1)][static_cast<std::size_t>(height - 1)](
+            left + row * depth, right.data + panel * right.panel_step, right.panel_step, depth, ahead, out);
+    };
+    if (columns * depth <= kResident) {
+        for (int64_t g = 0; g < groups.count; ++g)
+            for (int64_t panel = 0; panel < panels; panel += most)
+                multiply_tile_at(g, panel, 0);
+        return;
     }
+    // While the first rows meet some panels, the next ones come from memory.
+    for (int64_t panel = 0; panel < panels; panel += most)
+        for (int64_t g = 0; g < groups.count; ++g)
+            multiply_tile_at(g, panel, g == 0 ? most * right.panel_step : 0);
 }
 
 RightPanels right_panels(const Product& product, int64_t j, int64_t columns, int64_t p, int64_t depth, float* scratch) {
     if (product.packed != nullptr)
         return {product.packed + j * product.k + p * kPanelColumns, product.k * kPanelColumns};
     const PanelSource source{product.b, product.ldb, product.trans_b};
-    for (int64_t column = 0; column < columns; column += kPanelColumns) {
+    const int64_t whole = product.trans_b ? 0 : columns / kPanelColumns;
+    pack_lines(source, j, p, whole, depth, [&](int64_t panel) {
+        return PanelPlace{panel * kPanelColumns, kPanelColumns, scratch + panel * kPanelColumns * depth};
+    });
+    for (int64_t column = whole * kPanelColumns; column < columns; column += kPanelColumns) {
         const int count = static_cast<int>(minimum(columns - column, kPanelColumns));
         pack_panel(source, j + column, p, count, depth, kPanelColumns, scratch + column * depth);
     }
@@ -77,6 +83,11 @@ RightPanels right_panels(const Product& product, int64_t j, int64_t columns, int
 void pack_left(const Product& product, int64_t i, int64_t rows, int64_t p, int64_t depth, float* left) {
     const PanelSource source{product.a, product.lda, !product.trans_a};
     const RowGroups groups(rows);
+    if (product.trans_a)
+        return pack_lines(source, i, p, groups.count, depth, [&](int64_t g) {
+            const int64_t row = groups.row(g);
+            return PanelPlace{row, groups.row(g + 1) - row, left + row * depth};
+        });
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g), height = groups.row(g + 1) - row;
         pack_panel(source, i + row, p, static_cast<int>(height), depth, height, left + row * depth);

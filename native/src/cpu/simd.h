@@ -296,6 +296,13 @@ GB_INLINE F16 gather(const float* base, const int32_t* index) {
 #endif
 
 GB_INLINE F16 zero() { return broadcast(0.0f); }
+
+// A hint that the cache line of p will be wanted soon; any address will do.
+GB_INLINE void prefetch([[maybe_unused]] const void* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#endif
+}
 GB_INLINE F16 load(const float* p, int n) { return load(p, n, 0.0f); }
 GB_INLINE F16 load(const float* p, Full, float) { return load(p, Full{}); }
 GB_INLINE M16 operator>(F16 a, F16 b) { return b < a; }

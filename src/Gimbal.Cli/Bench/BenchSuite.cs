@@ -28,8 +28,18 @@ internal static class BenchSuite
     public static IEnumerable<BenchResult> Run(Device device, string filter, bool quick, Ceiling ceiling,
         CancellationToken cancellationToken = default)
     {
-        using Arena arena = new(device, ArenaBytes);
-        foreach ((string operation, Func<BenchData, BenchCase> create) in Cases)
+        return Run(device, Cases, filter, quick, ceiling, ArenaBytes, cancellationToken);
+    }
+
+    /// <summary>Times the ops at the sizes that other systems time them at.</summary>
+    public static IEnumerable<BenchResult> RunWorkloadOps(Device device, bool quick, Ceiling ceiling, CancellationToken cancellationToken = default) =>
+        Run(device, WorkloadOps.All, "", quick, ceiling, 2 * ArenaBytes, cancellationToken);
+
+    private static IEnumerable<BenchResult> Run(Device device, Dictionary<string, Func<BenchData, BenchCase>> cases, string filter,
+        bool quick, Ceiling ceiling, long arenaBytes, CancellationToken cancellationToken)
+    {
+        using Arena arena = new(device, arenaBytes);
+        foreach ((string operation, Func<BenchData, BenchCase> create) in cases)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (!operation.Contains(filter, StringComparison.Ordinal))

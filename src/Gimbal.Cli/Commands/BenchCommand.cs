@@ -15,8 +15,12 @@ internal static class BenchCommand
         Option<string> op = new("--op") { Description = "Only ops whose name contains this.", DefaultValueFactory = _ => "" };
         Option<bool> quick = new("--quick") { Description = "Small shapes, a second in all: a check that every op runs." };
         Option<bool> json = new("--json") { Description = "Standard output carries JSON alone." };
-        Command command = new("bench", "Times each op: milliseconds, rate, share of the floor.") { device, threads, op, quick, json };
-        command.SetAction((parsed, cancellationToken) => Task.FromResult(Run(parsed.GetValue(device)!, parsed.GetValue(threads),
+        WorkloadArguments work = new();
+        Command command = new("bench", "Times each op, or whole workloads: milliseconds, rate, share of the floor.") { device, threads, op, quick, json };
+        work.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => Task.FromResult(work.IsGiven(parsed)
+            ? work.Run(parsed, parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)
+            : Run(parsed.GetValue(device)!, parsed.GetValue(threads),
             parsed.GetValue(op)!, parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)));
         return command;
     }

@@ -53,4 +53,41 @@ GB_INLINE void pack_panel(const PanelSource& source, int64_t i, int64_t p, int c
     });
 }
 
+// Where a panel of several goes: lines first .. first+count-1 (count <= 16), as many to a step of the depth.
+struct PanelPlace {
+    int64_t first, count;
+    float* panel;
+};
+
+// Packs `panels` panels of a source whose lines are contiguous, from line i on: all panels of a step of the depth
+// before the next step, so that the source is read as it lies. place(n) says where panel n goes.
+template <class Place>
+GB_INLINE void pack_lines(const PanelSource& source, int64_t i, int64_t p, int64_t panels, int64_t depth,
+                          Place&& place) {
+    constexpr int64_t kMost = 16, kAheadSteps = 16;
+    // Panels a multiple of 4 KiB apart are written to one set of the first-level cache.
+    const int64_t together = depth % 256 == 0 ? 8 : kMost;
+    for (int64_t begin = 0; begin < panels; begin += together) {
+        const int64_t some = panels - begin < together ? panels - begin : together;
+        PanelPlace places[kMost];
+        for (int64_t n = 0; n < some; ++n)
+            places[n] = place(begin + n);
+        // Whole vectors; what a step writes too much is overwritten by the next; at the end, no more than the panel's
+        // own.
+        for (int64_t d = 0; d < depth; ++d)
+            for (int64_t n = 0; n < some; ++n) {
+                const PanelPlace& to = places[n];
+                const int count = static_cast<int>(to.count);
+                const int64_t at = d * to.count;
+                const float* from = source.at(i + to.first, p + d);
+                prefetch(from + kAheadSteps * source.stride);
+                const F16 lines = load(from, count);
+                if (at + kLanes <= depth * to.count)
+                    store(to.panel + at, lines);
+                else
+                    store(to.panel + at, lines, count);
+            }
+    }
+}
+
 } // namespace gimbal::GB_ISA

@@ -30,10 +30,13 @@ template <int N, class Body> GB_INLINE void unroll(Body&& body) {
 // b[p * b_panel + d * b_depth].
 template <int Rows, int Panels, int AStep, int ADepth>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
-                             int64_t depth) {
+                             int64_t depth, int64_t ahead = 0) {
     for (int64_t d = 0; d < depth; ++d, a += ADepth, b += b_depth) {
         F16 columns[Panels];
-        unroll<Panels>([&](auto p) { columns[p] = load(b + p * b_panel); });
+        unroll<Panels>([&](auto p) {
+            columns[p] = load(b + p * b_panel);
+            if (ahead != 0) prefetch(b + p * b_panel + ahead);
+        });
         unroll<Rows>([&](auto r) {
             const F16 x = broadcast(a[r * AStep]);
             unroll<Panels>([&](auto p) { sum[r][p] = fma(x, columns[p], sum[r][p]); });
