@@ -1,4 +1,5 @@
-// The losses over pairs: loss, both gradients and statistics in one pass, one instantiation for each formula.
+// The losses over pairs: loss, both gradients and statistics in one pass. The formula is called through a pointer,
+// sixteen pairs at a time: pairs are few, and one loop for each formula took a minute to compile.
 #include "cpu/cpu.h"
 #include "cpu/math.h"
 #include "cpu/statistics.h"
@@ -18,12 +19,18 @@ struct Pairs {
 
 using Formula = PairTerm<F16> (*)(const Pair<F16>&, const PairScalars<F16>&);
 
-template <Formula formula> void over_pairs(int threads, const Pairs& pairs, const gb_preference& preference) {
+// Out of line, as the formulas are.
+using Scoring = Score<F16> (*)(F16, Divergence, float);
+constexpr Scoring kScore = [](F16 ratio, Divergence divergence, float alpha) {
+    return score(ratio, divergence, alpha);
+};
+
+void over_pairs(int threads, Formula formula, Scoring score_of, const Pairs& pairs, const gb_preference& preference) {
     const PairScalars<F16> scalars{broadcast(preference.beta), broadcast(preference.label_smoothing),
                                    broadcast(preference.margin), broadcast(preference.temperature)};
     const F16 coefficient = broadcast(preference.coefficient);
     const auto divergence = static_cast<Divergence>(preference.divergence);
-    const F16 origin = score(zero(), divergence, preference.alpha).value; // of the reference itself
+    const F16 origin = score_of(zero(), divergence, preference.alpha).value; // of the reference itself
     sum_pieces<6>(
         threads, pairs.count, kElementGrain, pairs.statistics, [&](int64_t begin, int64_t end, double(&sums)[6]) {
             D16 loss_sum, weight_sum, chosen_sum, rejected_sum;
@@ -35,8 +42,8 @@ template <Formula formula> void over_pairs(int threads, const Pairs& pairs, cons
                     h_chosen = h_chosen - load(pairs.ref_chosen + i, n);
                     h_rejected = h_rejected - load(pairs.ref_rejected + i, n);
                 }
-                const Score<F16> chosen = score(h_chosen, divergence, preference.alpha);
-                const Score<F16> rejected = score(h_rejected, divergence, preference.alpha);
+                const Score<F16> chosen = score_of(h_chosen, divergence, preference.alpha);
+                const Score<F16> rejected = score_of(h_rejected, divergence, preference.alpha);
                 const PairTerm<F16> term = formula({chosen.value, rejected.value}, scalars);
                 const F16 loss = weight.times(coefficient * term.loss);
                 if (pairs.losses != nullptr) store(pairs.losses + i, loss, n);
@@ -66,18 +73,16 @@ void cpu_preference_loss(Cpu& cpu, const float* chosen, const float* rejected, c
                          const float* ref_rejected, const float* weights, float* losses, float* dchosen,
                          float* drejected, double* statistics, int64_t pairs, const gb_preference* preference) {
     // In the order of GB_PREFERENCE_*.
-    static constexpr decltype(&over_pairs<&sigmoid_pair<F16>>) kFormulas[] = {
-        over_pairs<&sigmoid_pair<F16>>, over_pairs<&robust_pair<F16>>,   over_pairs<&hinge_pair<F16>>,
-        over_pairs<&ipo_pair<F16>>,     over_pairs<&exo_pair<F16>>,      over_pairs<&nca_pair<F16>>,
-        over_pairs<&bco_pair<F16>>,     over_pairs<&apo_zero_pair<F16>>, over_pairs<&apo_down_pair<F16>>,
-        over_pairs<&sppo_pair<F16>>,    over_pairs<&discopop_pair<F16>>, over_pairs<&odds_ratio_pair<F16>>,
+    static constexpr Formula kFormulas[] = {
+        sigmoid_pair<F16>,  robust_pair<F16>, hinge_pair<F16>,    ipo_pair<F16>,
+        exo_pair<F16>,      nca_pair<F16>,    bco_pair<F16>,      apo_zero_pair<F16>,
+        apo_down_pair<F16>, sppo_pair<F16>,   discopop_pair<F16>, odds_ratio_pair<F16>,
     };
     static_assert(sizeof kFormulas / sizeof *kFormulas == GB_PREFERENCE_ODDS_RATIO + 1);
     static_assert(static_cast<int>(Divergence::alpha) == GB_DIVERGENCE_ALPHA);
-    kFormulas[preference->form](
-        cpu.threads,
-        {chosen, rejected, ref_chosen, ref_rejected, weights, losses, dchosen, drejected, statistics, pairs},
-        *preference);
+    over_pairs(cpu.threads, kFormulas[preference->form], kScore,
+               {chosen, rejected, ref_chosen, ref_rejected, weights, losses, dchosen, drejected, statistics, pairs},
+               *preference);
 }
 
 } // namespace gimbal::GB_ISA
