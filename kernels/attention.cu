@@ -20,29 +20,23 @@
 using namespace gimbal;
 using namespace gimbal::device;
 
-#define GB_ATTENTION(width)                                                                                            \
-    extern "C" __global__ void __launch_bounds__(kAttentionThreads) attention_kernel_##width(AttentionArguments a) {   \
+#define GB_ATTENTION_FORWARD(name, rows, width, type)                                                                  \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads) name(AttentionArguments a) {                       \
         GB_DYNAMIC_SHARED(float, shared);                                                                              \
-        attend<kAttentionRows / kThreadsDown, width, float, float>(a, shared);                                         \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
-        attention_kernel_few_##width(AttentionArguments a) {                                                           \
-        GB_DYNAMIC_SHARED(float, shared);                                                                              \
-        attend<kAttentionFewRows / kThreadsDown, width, float, float>(a, shared);                                      \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
-        attention_backward_kernel_keys_##width(AttentionBackwardArguments a) {                                         \
-        GB_DYNAMIC_SHARED(float, shared);                                                                              \
-        attend_backward_keys<width, float, float>(a, shared);                                                          \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(kAttentionThreads)                                                    \
-        attention_backward_kernel_queries_##width(AttentionBackwardArguments a) {                                      \
-        GB_DYNAMIC_SHARED(float, shared);                                                                              \
-        attend_backward_queries<width, float, float>(a, shared);                                                       \
+        attend<rows / kThreadsDown, width, type, type>(a, shared);                                                     \
     }
-GB_ATTENTION(64)
-GB_ATTENTION(128)
-#undef GB_ATTENTION
+#define GB_ATTENTION_BACKWARD(name, body, width, type)                                                                 \
+    extern "C" __global__ void __launch_bounds__(kAttentionThreads) name(AttentionBackwardArguments a) {               \
+        GB_DYNAMIC_SHARED(float, shared);                                                                              \
+        body<width, type, type>(a, shared);                                                                            \
+    }
+#define GB_ATTENTION(suffix, width, type)                                                                              \
+    GB_ATTENTION_FORWARD(attention_kernel##suffix, kAttentionRows, width, type)                                        \
+    GB_ATTENTION_FORWARD(attention_kernel_few##suffix, kAttentionFewRows, width, type)                                 \
+    GB_ATTENTION_BACKWARD(attention_backward_kernel_keys##suffix, attend_backward_keys, width, type)                   \
+    GB_ATTENTION_BACKWARD(attention_backward_kernel_queries##suffix, attend_backward_queries, width, type)
+GB_ATTENTION(_64, kAttentionNarrow, float)
+GB_ATTENTION(_128, kAttentionWide, float)
 
 extern "C" __global__ void __launch_bounds__(kAttentionThreads)
     attention_backward_kernel_dots(AttentionBackwardArguments a) {

@@ -1,6 +1,6 @@
 // embedding: y_r = table[ids_r]; backward: dtable[ids_r] += dy_r.
-// table (vocabulary, width), y (rows, width), dy alike; ids (rows) in 0..vocabulary-1, else a fault, NaN in y and
-// nothing in dtable. Forward: a warp copies a row, at the speed of memory.
+// table (vocabulary, width), y (rows, width), dy alike, each float32 or bfloat16; dtable float32; ids (rows) in
+// 0..vocabulary-1, else a fault, NaN in y and nothing in dtable. Forward: a warp copies a row, at the speed of memory.
 //
 // Backward: the warp of the first row that has an id adds all rows that have it, ascending, as the CPU does; a row with
 // the same id before it leaves its warp with nothing to do. So no two warps write one element and no atomics are
@@ -88,8 +88,22 @@ template <class T> GB_DEVICE void embed_backward(const EmbeddingBackwardArgument
 extern "C" __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel(EmbeddingArguments a) {
     embed<float, float>(a);
 }
+extern "C" __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel_f32_bf16(EmbeddingArguments a) {
+    embed<float, bf16>(a);
+}
+extern "C" __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel_bf16_f32(EmbeddingArguments a) {
+    embed<bf16, float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel_bf16_bf16(EmbeddingArguments a) {
+    embed<bf16, bf16>(a);
+}
 
 extern "C" __global__ void __launch_bounds__(kEmbeddingThreads)
     embedding_backward_kernel(EmbeddingBackwardArguments a) {
     embed_backward<float>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(kEmbeddingThreads)
+    embedding_backward_kernel_bf16(EmbeddingBackwardArguments a) {
+    embed_backward<bf16>(a);
 }

@@ -1,6 +1,7 @@
 // scatter_rows: y[indices_r] = x_r; a negative index leaves its row out, one from y_rows on is a fault and written
 // nowhere.
-// x (rows, width) at x_stride, y (y_rows, width) dense; indices distinct. A warp copies a row, at the speed of memory.
+// x (rows, width) at x_stride, y (y_rows, width) dense, each float32 or bfloat16; indices distinct. A warp copies a
+// row, at the speed of memory.
 #include "scatter_rows.h"
 
 #include "common/vec.h"
@@ -33,4 +34,14 @@ template <class From, class To> GB_DEVICE void scatter(const ScatterRowsArgument
 
 extern "C" __global__ void __launch_bounds__(kScatterRowsThreads) scatter_rows_kernel(ScatterRowsArguments a) {
     scatter<float, float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kScatterRowsThreads) scatter_rows_kernel_f32_bf16(ScatterRowsArguments a) {
+    scatter<float, bf16>(a);
+}
+extern "C" __global__ void __launch_bounds__(kScatterRowsThreads) scatter_rows_kernel_bf16_f32(ScatterRowsArguments a) {
+    scatter<bf16, float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kScatterRowsThreads)
+    scatter_rows_kernel_bf16_bf16(ScatterRowsArguments a) {
+    scatter<bf16, bf16>(a);
 }

@@ -50,3 +50,8 @@ extern "C" __global__ void __launch_bounds__(kSumRowsThreads) sum_rows_kernel(Su
     GB_SHARED(float, tile, kStep* kStride);
     sum_rows<float>(a, tile);
 }
+
+extern "C" __global__ void __launch_bounds__(kSumRowsThreads) sum_rows_kernel_bf16(SumRowsArguments a) {
+    GB_SHARED(float, tile, kStep* kStride);
+    sum_rows<bf16>(a, tile);
+}

@@ -12,8 +12,8 @@ gb_status gb_embedding(gb_context* context, const void* table, const int32_t* id
             check.size("vocabulary", vocabulary);
             check.product("rows x width", {rows, width});
             check.product("vocabulary x width", {vocabulary, width});
-            check.dtype("table_dtype", table_dtype, {GB_FLOAT32});
-            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.storage("table_dtype", table_dtype);
+            check.storage("y_dtype", y_dtype);
             check.pointer("table", table, rows > 0 && width > 0);
             check.pointer("y", y, rows > 0 && width > 0);
             check.pointer("ids", ids, rows > 0);
@@ -31,7 +31,7 @@ gb_status gb_embedding_backward(gb_context* context, const void* dy, const int32
             check.size("vocabulary", vocabulary);
             check.product("rows x width", {rows, width});
             check.product("vocabulary x width", {vocabulary, width});
-            check.dtype("dy_dtype", dy_dtype, {GB_FLOAT32});
+            check.storage("dy_dtype", dy_dtype);
             check.pointer("dy", dy, rows > 0 && width > 0);
             check.pointer("dtable", dtable, rows > 0 && width > 0);
             check.pointer("ids", ids, rows > 0);

@@ -13,8 +13,8 @@ gb_status gb_scatter_rows(gb_context* context, const void* x, const int32_t* ind
             check.stride("x_stride", x_stride, width);
             check.product("rows x x_stride", {rows, x_stride});
             check.product("y_rows x width", {y_rows, width});
-            check.dtype("x_dtype", x_dtype, {GB_FLOAT32});
-            check.dtype("y_dtype", y_dtype, {GB_FLOAT32});
+            check.storage("x_dtype", x_dtype);
+            check.storage("y_dtype", y_dtype);
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("y", y, rows > 0 && width > 0);
             check.pointer("indices", indices, rows > 0);

@@ -15,7 +15,7 @@ gb_status gb_sum_rows(gb_context* context, const void* x, float* y, int64_t rows
             check.flag("accumulate", accumulate);
             check.pointer("x", x, rows > 0 && width > 0);
             check.pointer("y", y, width > 0);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
         },
         [](const auto& ops) { return ops.sum_rows; }, x, y, rows, width, x_stride, accumulate, dtype);
 }
