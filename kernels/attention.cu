@@ -7,7 +7,7 @@
 // walks their keys 32 at a time through shared memory, as FlashAttention does (Dao et al. 2022). Backward: first D of
 // every row, then a block owns 32 keys and walks the queries that see them, and another owns 32 queries and walks their
 // keys: 7 products instead of 5, for which nothing is added by two blocks. Bound: FFMA in prefill and training; in
-// decoding the bytes of keys and values.
+// decoding, where each split has a block and a second launch merges them, the bytes of keys and values.
 //
 // Order of additions: the CPU's, native/src/cpu/attention/. A score is one chain over the channels; blocks of 32 keys,
 // splits of 256, merged ascending; weights of a row are summed in 16 lanes (lane = key mod 16). It depends on neither
@@ -16,6 +16,7 @@
 
 #include "attention/backward.h"
 #include "attention/forward.h"
+#include "attention/merge.h"
 
 using namespace gimbal;
 using namespace gimbal::device;
@@ -37,6 +38,10 @@ using namespace gimbal::device;
     GB_ATTENTION_BACKWARD(attention_backward_kernel_queries##suffix, attend_backward_queries, width, type)
 GB_ATTENTION(_64, kAttentionNarrow, float)
 GB_ATTENTION(_128, kAttentionWide, float)
+
+extern "C" __global__ void __launch_bounds__(kAttentionThreads) attention_kernel_merge(AttentionArguments a) {
+    merge_splits<float>(a);
+}
 
 extern "C" __global__ void __launch_bounds__(kAttentionThreads)
     attention_backward_kernel_dots(AttentionBackwardArguments a) {

@@ -17,14 +17,14 @@ constexpr int kAttentionNarrow = 64; // channels of a block; heads wider than th
 constexpr int kAttentionWide = 128;
 
 // Blocks that cover `rows` rows of several sequences in tiles of `tile` rows, none of which crosses a sequence; a few
-// may find nothing to do. Needs no knowledge of the lengths: see tile_start in attention/sequences.h.
+// may find nothing to do. Needs no knowledge of the lengths: see Tiling in attention/sequences.h.
 constexpr int64_t attention_tiles(int64_t rows, int64_t sequences, int64_t tile) {
     return rows / tile + sequences;
 }
 
 struct AttentionSequences {
     const int32_t *q_starts, *k_starts, *k_lengths, *pages;
-    int64_t sequences, tokens, kv_rows, page_size, max_pages;
+    int64_t sequences, tokens, kv_rows, page_size, max_pages, max_length;
     FaultSite q_starts_fault, k_starts_fault, k_lengths_fault, pages_fault;
 };
 
@@ -34,12 +34,21 @@ struct AttentionSizes {
     float scale;
 };
 
+// In decoding each split of a row is gathered by a block of its own, and a second launch merges them: what it finds in
+// the workspace, for split s of row r (a token and a query head) at s * rows + r. Null where a block walks all splits.
+struct AttentionPartials {
+    float* sums; // (splits, rows, head_dim), not yet divided
+    float* maxima;
+    float* weights; // sums of weights
+};
+
 struct AttentionArguments {
     const void *q, *k, *v;
     void* y;
     float* lse;
     AttentionSequences sequences;
     AttentionSizes sizes;
+    AttentionPartials partials;
 };
 
 struct AttentionBackwardArguments {

@@ -101,7 +101,7 @@ private:
 template <int Width, class T, class KV>
 GB_DEVICE void attend_backward_keys(const AttentionBackwardArguments& a, float* shared) {
     using Tile = BackwardTile<Width, T, KV>;
-    const SequenceTile sequence(a.sequences, blockIdx.x, 1, kAttentionKeys);
+    const SequenceTile sequence(a.sequences, Tiling{1, kAttentionKeys}, blockIdx.x);
     if (sequence.count == 0) return;
     const int64_t kv_head = blockIdx.y % a.sizes.kv_heads, slice = blockIdx.y / a.sizes.kv_heads * Width;
     const int64_t group = a.sizes.q_heads / a.sizes.kv_heads, j = sequence.first;
@@ -158,7 +158,7 @@ template <int Width, class T, class KV>
 GB_DEVICE void attend_backward_queries(const AttentionBackwardArguments& a, float* shared) {
     using Tile = BackwardTile<Width, T, KV>;
     const int64_t b = static_cast<int64_t>(gridDim.x) - 1 - blockIdx.x;
-    const SequenceTile sequence(a.sequences, b, 1, kAttentionBackwardRows);
+    const SequenceTile sequence(a.sequences, Tiling{1, kAttentionBackwardRows}, b);
     if (sequence.count == 0) return;
     const int64_t head = blockIdx.y % a.sizes.q_heads, slice = blockIdx.y / a.sizes.q_heads * Width;
     const int64_t kv_head = head / (a.sizes.q_heads / a.sizes.kv_heads), i = sequence.first;

@@ -27,11 +27,15 @@ public:
         }
         first_position_ = before + tile_.first / group_;
         end_ = before + (tile_.first + tile_.count - 1) / group_ + 1;
+        const bool one_split = a_.partials.sums != nullptr;
+        const int64_t first = one_split ? blockIdx.z * kAttentionSplit : 0;
+        if (first >= end_) return;
         if (!chunked()) load_queries(0);
-        for (int64_t split = 0; split < end_; split += kAttentionSplit) {
+        for (int64_t split = first; split < end_; split += kAttentionSplit) {
             begin_split();
             for (int64_t block = split; block < end_ && block < split + kAttentionSplit; block += kAttentionKeys)
                 add_block(block);
+            if (one_split) return write_partial();
             end_split(split);
         }
         write();
@@ -162,6 +166,28 @@ private:
         }
     }
 
+    // The split's state, for attention/merge.h.
+    GB_DEVICE void write_partial() {
+        const int64_t rows = a_.sequences.tokens * a_.sizes.q_heads;
+        const auto at = [&](int64_t r) { return token(r) * a_.sizes.q_heads + head(r); };
+#pragma unroll
+        for (int i = 0; i < Rows; ++i) {
+            const float weight = sum_across(low_[i], high_[i]);
+            const int64_t r = thread_down() + i * kThreadsDown;
+            if (slice_ > 0 || thread_across() > 0 || r >= tile_.count) continue;
+            a_.partials.maxima[blockIdx.z * rows + at(r)] = maximum_[i];
+            a_.partials.weights[blockIdx.z * rows + at(r)] = weight;
+        }
+        write_sums<Rows, Width, float>(
+            sums_, a_.sizes.head_dim - slice_,
+            [&](int i) -> float* {
+                const int64_t r = thread_down() + i * kThreadsDown;
+                if (r >= tile_.count) return nullptr;
+                return a_.partials.sums + (blockIdx.z * rows + at(r)) * a_.sizes.head_dim + slice_;
+            },
+            [](int, float x) { return x; });
+    }
+
     GB_DEVICE void write() {
         float inverse[Rows];
 #pragma unroll
@@ -196,7 +222,7 @@ template <int Rows, int Width, class T, class KV> GB_DEVICE void attend(const At
     constexpr int kRows = kThreadsDown * Rows;
     // Late tiles see the most keys: first, so that no multiprocessor is left with one at the end.
     const int64_t b = static_cast<int64_t>(gridDim.x) - 1 - blockIdx.x;
-    const SequenceTile tile(a.sequences, b, a.sizes.q_heads / a.sizes.kv_heads, kRows);
+    const SequenceTile tile(a.sequences, Tiling{a.sizes.q_heads / a.sizes.kv_heads, kRows}, b);
     if (tile.count == 0) return;
     const int64_t head = blockIdx.y % a.sizes.kv_heads, slice = blockIdx.y / a.sizes.kv_heads;
     ForwardTile<Rows, Width, T, KV>(a, tile, head, slice, shared).run();

@@ -1,5 +1,5 @@
 // Kernels by the shape alone: where the sequences begin is known to the device only.
-#include "attention.h"
+#include "attention_workspace.h"
 #include "cuda/cuda.h"
 
 namespace gimbal {
@@ -21,6 +21,7 @@ AttentionSequences sequences_of(const Cuda& cuda, const gb_attention_shape& shap
             .kv_rows = shape.kv_rows,
             .page_size = shape.page_size,
             .max_pages = shape.max_pages,
+            .max_length = shape.max_length,
             .q_starts_fault = cuda.fault("q_starts"),
             .k_starts_fault = cuda.fault("k_starts"),
             .k_lengths_fault = cuda.fault("k_lengths"),
@@ -45,17 +46,28 @@ void cuda_attention(Cuda& cuda, const void* q, const void* k, const void* v, con
                     const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y, float* lse,
                     const gb_attention_shape* shape) {
     if (shape->tokens == 0 || shape->sequences == 0) return;
-    const int64_t group = shape->q_heads / shape->kv_heads, rows = shape->tokens * group;
-    const bool few = rows <= kAttentionFewRows * shape->sequences, narrow = width_of(*shape) == kAttentionNarrow;
+    const int64_t group = shape->q_heads / shape->kv_heads;
+    const bool few = AttentionWorkspace::is_few(*shape), narrow = width_of(*shape) == kAttentionNarrow;
     const int tile = few ? kAttentionFewRows : kAttentionRows;
     const char* name = few      ? narrow ? "attention_kernel_few_64" : "attention_kernel_few_128"
                        : narrow ? "attention_kernel_64"
                                 : "attention_kernel_128";
-    cuda.launch({"attention", name},
-                {attention_tiles(rows, shape->sequences, tile), shape->kv_heads * slices_of(*shape)}, kAttentionThreads,
-                AttentionArguments{q, k, v, y, lse, sequences_of(cuda, *shape, q_starts, k_starts, k_lengths, pages),
-                                   sizes_of(*shape)},
+    AttentionArguments arguments{
+        q, k, v, y, lse, sequences_of(cuda, *shape, q_starts, k_starts, k_lengths, pages), sizes_of(*shape), {}};
+    Grid grid{attention_tiles(shape->tokens * group, shape->sequences, tile), shape->kv_heads * slices_of(*shape)};
+    const AttentionWorkspace workspace(*shape);
+    const bool split = AttentionWorkspace::is_split(*shape);
+    if (split) {
+        arguments.partials.maxima = static_cast<float*>(cuda.workspace);
+        arguments.partials.weights = arguments.partials.maxima + workspace.rows * workspace.splits;
+        arguments.partials.sums = arguments.partials.weights + workspace.rows * workspace.splits;
+        grid.z = workspace.splits;
+    }
+    cuda.launch({"attention", name}, grid, kAttentionThreads, arguments,
                 bytes(attention_floats(tile, width_of(*shape))));
+    if (split)
+        cuda.launch({"attention", "attention_kernel_merge"},
+                    {(workspace.rows * 32 + kAttentionThreads - 1) / kAttentionThreads}, kAttentionThreads, arguments);
 }
 
 void cuda_attention_backward(Cuda& cuda, const void* q, const void* k, const void* v, const void* y, const float* lse,

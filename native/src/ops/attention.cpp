@@ -1,3 +1,4 @@
+#include "attention_workspace.h"
 #include "gimbal.h"
 #include "op.h"
 
@@ -51,6 +52,10 @@ gb_status gb_attention(gb_context* context, const void* q, const void* k, const 
             check.pointer("k_lengths", k_lengths, shape->sequences > 0);
             check.pointer("k_starts", k_starts, !paged && shape->sequences > 0);
             check.pointer("pages", pages, paged && shape->sequences > 0);
+            check.product(
+                "max_length * tokens * q_heads * head_dim",
+                {shape->max_length / kAttentionSplit + 1, shape->tokens, shape->q_heads, shape->head_dim + 2, 4});
+            if (context->kind() != GB_DEVICE_CPU) context->require_workspace(AttentionWorkspace(*shape).bytes(*shape));
         },
         [](const auto& ops) { return ops.attention; }, q, k, v, q_starts, k_starts, k_lengths, pages, y, lse, shape);
 }
@@ -77,8 +82,8 @@ gb_status gb_attention_backward(gb_context* context, const void* q, const void* 
             check.pointer("dk", dk, some);
             check.pointer("dv", dv, some);
             check.product("tokens * q_heads", {shape->tokens, shape->q_heads, 4});
-            // D of every row, where a device cannot keep it closer.
-            context->require_workspace(shape->tokens * shape->q_heads * static_cast<int64_t>(sizeof(float)));
+            if (context->kind() != GB_DEVICE_CPU)
+                context->require_workspace(AttentionWorkspace(*shape).backward_bytes());
         },
         [](const auto& ops) { return ops.attention_backward; }, q, k, v, y, lse, dy, q_starts, dq, dk, dv, shape);
 }

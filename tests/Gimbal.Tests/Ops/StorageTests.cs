@@ -125,6 +125,43 @@ public sealed class StorageTests : OpTests
     });
 
     [Theory]
+    [InlineData(true, false, 36)]
+    [InlineData(false, true, 36)]
+    [InlineData(true, true, 36)]
+    [InlineData(true, true, 33)]
+    public void Embedding(bool table, bool y, int width) => Check(tests =>
+    {
+        const int Rows = 40, Vocabulary = 9;
+        Tensor ids = tests.From([.. Enumerable.Range(0, Rows).Select(r => r * r % Vocabulary)]);
+        Tensor rows = tests.Stored(new float[Rows * width], [Rows, width], y), dtable = tests.From(Normal(Vocabulary * width, seed: 1), [Vocabulary, width]);
+        Ops.Embedding(tests.Stored(Normal(Vocabulary * width, seed: 2), [Vocabulary, width], table), ids, rows);
+        Ops.EmbeddingBackward(tests.Stored(Normal(Rows * width, seed: 3), [Rows, width], y), ids, dtable);
+        return tests.Read(rows, dtable);
+    });
+
+    [Theory]
+    [InlineData(true, false, 36)]
+    [InlineData(false, true, 36)]
+    [InlineData(true, true, 36)]
+    [InlineData(true, true, 33)]
+    public void ScatterRows(bool x, bool y, int width) => Check(tests =>
+    {
+        Tensor rows = tests.Stored(Normal(5 * width, seed: 1), [5, width], x), target = tests.Stored(new float[7 * width], [7, width], y);
+        Ops.ScatterRows(rows, tests.From(6, -1, 0, 3, 2), target);
+        return tests.Read(target);
+    });
+
+    [Theory]
+    [InlineData(36)]
+    [InlineData(33)]
+    public void SumRows(int width) => Check(tests =>
+    {
+        Tensor sums = tests.From(Normal(width, seed: 1));
+        Ops.SumRows(tests.Stored(Normal(300 * width, seed: 2), [300, width]), sums, accumulate: true);
+        return tests.Read(sums);
+    });
+
+    [Theory]
     [InlineData(1300)]
     [InlineData(1027)]
     public void LogprobGather(int vocabulary) => Check(tests =>
