@@ -109,8 +109,16 @@ internal sealed class ControlUpdate : IDisposable
         // c (v - R)^2 / 2.
         Tensor dvalue = Arena.Allocate(DType.Float32, value.Shape);
         valueStatistics.Clear();
-        Ops.ValueClipLoss(value, Upload(rollout.Values, rows), Upload(rollout.Returns, rows), valueWeights, losses, dvalue,
-            valueStatistics, options.ClipRangeValue);
+        Tensor oldValues = Upload(rollout.Values, rows), returns = Upload(rollout.Returns, rows);
+        if (options.ClippedValueAlone && options.ClipRangeValue > 0)
+        {
+            Ops.ClippedValueLoss(value, oldValues, returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
+        }
+        else
+        {
+            Ops.ValueClipLoss(value, oldValues, returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
+        }
+
         tape.SetGradient(value, dvalue);
         double entropy = column.SumOf(now.Entropy) / rows.Length;
         tape.Backward();

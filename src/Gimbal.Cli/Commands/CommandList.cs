@@ -16,6 +16,7 @@ internal static class CommandList
         new GrpoCommand(),
         new ControlCommand(),
         new GenerateCommand(),
+        ExplainCommand.Create([new SftCommand(), new PpoCommand(), new DpoCommand(), new KtoCommand(), new GrpoCommand()]),
         VerifyCommand.Create(),
         BenchCommand.Create(),
         DoctorCommand.Create(),

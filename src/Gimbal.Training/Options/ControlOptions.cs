@@ -63,6 +63,10 @@ public sealed record ControlOptions : TrainerOptions
     [Description("The value is clipped to its old value +- clip_range_value; 0: no clipping.")]
     public float ClipRangeValue { get; init; } = 0f;
 
+    /// <summary>With clip_range_value: the error of the clipped value alone counts, as in Stable-Baselines3, not the larger one.</summary>
+    [Description("With clip_range_value: the error of the clipped value alone counts, as in Stable-Baselines3, not the larger one.")]
+    public bool ClippedValueAlone { get; init; } = false;
+
     /// <summary>Weight of the value loss (value - return)^2 / 2.</summary>
     [Description("Weight of the value loss (value - return)^2 / 2.")]
     public float ValueCoefficient { get; init; } = 1f;

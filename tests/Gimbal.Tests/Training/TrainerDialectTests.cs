@@ -1,5 +1,4 @@
 using Gimbal.Models;
-using Gimbal.Tensors;
 using Gimbal.Training;
 
 namespace Gimbal.Tests;
