@@ -100,6 +100,8 @@ const std::vector<Fault>& faults() {
          "block (1, 0, 0)", 2, kFaultThreads, 0, Other::none, true, nullptr, "CUDAEMU_GLOBAL_RACES", "1"},
         {"global_write_of_what_is_read", "race in global memory, write after read", "", 1, 32, 0, Other::none, true,
          nullptr, "CUDAEMU_GLOBAL_RACES", "1"},
+        {"global_write_after_release", "race in global memory, read after write by block (0, 0, 0), thread (0, 0, 0)",
+         "block (1, 0, 0), thread (0, 0, 0)", 2, 1, 0, Other::none, true, nullptr, "CUDAEMU_GLOBAL_RACES", "1"},
         {"global_flag_without_release", "race in global memory, read after write by block (0, 0, 0), thread (0, 0, 0)",
          "block (1, 0, 0), thread (0, 0, 0)", 2, 32, 0, Other::none, true, nullptr, "CUDAEMU_GLOBAL_RACES", "1"},
     };

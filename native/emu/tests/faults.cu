@@ -363,3 +363,17 @@ GB_FAULT(global_flag_without_release) {
         if (a.flags[1] != 0) a.x[0] = a.y[1];
     }
 }
+
+GB_FAULT(global_write_after_release) {
+    if (blockIdx.x == 0) {
+        a.y[0] = 1.0f;
+        store_release(a.flags, 1);
+        a.y[1] = 1.0f;
+    } else {
+        while (load_acquire(a.flags) == 0) {
+        }
+        a.x[0] = a.y[0];
+        GB_PLANTED;
+        a.x[1] = a.y[1];
+    }
+}

@@ -128,6 +128,10 @@ void test_blocks() {
         GB_GIVES(0, setting.launch("wait_for_next_block", 2, 32, waiting.arguments()));
         GB_GIVES(resident[0] == '1' ? 719 : 0, cuCtxSynchronize());
     }
+    const Setting setting{{"CUDAEMU_SCHEDULE", "random"}}; // has several resident unless told otherwise
+    const ScanCase waiting(kScanThreads);
+    GB_GIVES(0, setting.launch("wait_for_next_block", 4, 32, waiting.arguments()));
+    GB_GIVES(0, cuCtxSynchronize());
 }
 
 void test_asynchronous_copies() {

@@ -87,11 +87,15 @@ void test_default_stream() {
     for (int seed = 1; seed <= 20; ++seed) {
         const Setting setting{{"CUDAEMU_SEED", std::to_string(seed)}};
         void *const blocking = new_stream(0), *const other = new_stream();
-        const Array<float> x(std::vector<float>(kCount, 1.0f)), y(std::vector<float>(kCount, 1.0f));
+        const Array<float> x(std::vector<float>(kCount, 1.0f)), y(std::vector<float>(kCount, 1.0f)), z(kCount);
         GB_GIVES(0, add(setting, x, 1.0f, blocking));
         GB_GIVES(0, add(setting, y, 1.0f, other));
         GB_CHECK(x.values()[0] == 2.0f);
         overtaken = overtaken || y.values()[0] == 1.0f;
+        GB_GIVES(0, add(setting, x, 1.0f, nullptr));
+        GB_GIVES(0, cuMemcpyDtoDAsync_v2(z.address(), x.address(), kCount * sizeof(float), blocking));
+        GB_GIVES(0, cuStreamSynchronize(blocking));
+        GB_CHECK(z.values()[0] == 3.0f);
         GB_GIVES(0, cuEventSynchronize(new_event()));
     }
     GB_CHECK(overtaken);
