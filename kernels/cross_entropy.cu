@@ -24,7 +24,7 @@ template <class T> GB_DEVICE void cross_entropy(const CrossEntropyArguments& a) 
         return;
     }
     const bool smooth = a.label_smoothing != 0.0f;
-    const LogSumExp total = log_sum_exp(row, a.vocabulary, 1.0f, smooth);
+    const LogSumExp total = log_sum_exp<false>(row, a.vocabulary, 1.0f, smooth);
     if (threadIdx.x != 0) return;
     a.lse[r] = total.lse();
     const float loss = -total.logprob(load(row + target));

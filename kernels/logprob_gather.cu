@@ -27,7 +27,7 @@ template <class T> GB_DEVICE void logprob_gather(const LogprobGatherArguments& a
         if (a.lse != nullptr) a.lse[r] = none;
         return;
     }
-    const LogSumExp total = log_sum_exp(row, a.vocabulary, a.inverse_temperature);
+    const LogSumExp total = log_sum_exp<true>(row, a.vocabulary, a.inverse_temperature);
     if (threadIdx.x != 0) return;
     a.logprob[r] = total.logprob(load(row + target) * a.inverse_temperature);
     if (a.entropy != nullptr) a.entropy[r] = total.entropy();

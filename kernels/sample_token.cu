@@ -164,7 +164,7 @@ template <class T> GB_DEVICE void sample_token(const SampleTokenArguments& a) {
     GB_SHARED(Histogram, histogram, 1);
     const int64_t r = blockIdx.x;
     const T* logits = static_cast<const T*>(a.logits) + r * a.logits_stride;
-    const LogSumExp total = log_sum_exp(logits, a.vocabulary, a.inverse_temperature);
+    const LogSumExp total = log_sum_exp<false>(logits, a.vocabulary, a.inverse_temperature);
     SampledRow<T> row{logits, a.vocabulary, a.inverse_temperature, total.max};
     const bool by_k = a.top_k > 0 && a.top_k < a.vocabulary, by_top_p = a.top_p < 1.0f;
     Drawn drawn{-1, 0};

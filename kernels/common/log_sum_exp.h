@@ -39,7 +39,8 @@ struct HeldLogits {
             z[k] = z[k] * inverse_temperature;
     }
 
-    GB_DEVICE LogSumExpBlock reduce() const {
+    // Without kWeighted that sum, which only the entropy needs, is 0.
+    template <bool kWeighted> GB_DEVICE LogSumExpBlock reduce() const {
         float highest = -kInfinity;
 #pragma unroll
         for (int k = 0; k < kCount; ++k)
@@ -53,9 +54,9 @@ struct HeldLogits {
             const float d = z[k] - shift;
             const float p = exp(d);
             sum = sum + p;
-            weighted = fma(p, max(d, -200.0f), weighted); // where p = 0, d may be -inf
+            if constexpr (kWeighted) weighted = fma(p, max(d, -200.0f), weighted); // where p = 0, d may be -inf
         }
-        return {highest, sum_team(sum), sum_team(weighted)};
+        return {highest, sum_team(sum), kWeighted ? sum_team(weighted) : 0.0f};
     }
 
     // Sum of the block's logits, in sixteen double lanes.
@@ -130,8 +131,9 @@ struct LogSumExp {
     }
 };
 
-// Every thread of the block gets the row's; all call together. With the sum of the logits, if it is asked for.
-template <class T>
+// Every thread of the block gets the row's; all call together. Without kEntropy there is no entropy; with the sum of
+// the logits, if it is asked for.
+template <bool kEntropy, class T>
 GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inverse_temperature,
                                 bool with_logits = false) {
     constexpr int kWave = 512; // blocks in shared memory at a time
@@ -150,7 +152,7 @@ GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inver
             const int count = static_cast<int>(rest < kVocabularyBlock ? rest : kVocabularyBlock);
             HeldLogits held;
             held.load(logits + begin, count, inverse_temperature);
-            const LogSumExpBlock block = held.reduce();
+            const LogSumExpBlock block = held.reduce<kEntropy>();
             if (team_lane() == 0 && i < wave) blocks[i] = block;
             if (with_logits) {
                 const double total = held.total(count);

@@ -118,6 +118,19 @@ public sealed class RmsnormTests : InvariantOpTests
             () => Ops.Rmsnorm(x, Empty([4]), x, default, Epsilon)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Past 128 rows a GPU adds them in pieces, see kernels/common/column_sum_plan.h.</summary>
+    [Fact]
+    public void TheWeightGradientOfManyRowsAgreesBetweenDevices() => AssertDevicesAgree(() => new RmsnormTests(), tests =>
+    {
+        const int Rows = 700, Width = 130;
+        Tensor x = tests.From(Normal(Rows * Width, seed: 15), [Rows, Width]), w = tests.From(Normal(Width, seed: 16));
+        Tensor rstd = tests.Output([Rows]), dweight = tests.From([.. Enumerable.Repeat(100f, Width)]);
+        Tensor dy = tests.From(Normal(Rows * Width, seed: 17), [Rows, Width]);
+        Ops.Rmsnorm(x, w, tests.Output([Rows, Width]), rstd, Epsilon);
+        Ops.RmsnormBackward(dy, x, w, rstd, tests.Output([Rows, Width]), dweight);
+        return dweight.ToArray<float>();
+    }, tolerance: 3e-6f); // measured: 2.2e-6
+
     protected override float[] Compute()
     {
         const int Rows = 79, Width = 519;
