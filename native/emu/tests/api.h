@@ -15,9 +15,12 @@ int cuDevicePrimaryCtxRelease_v2(int device);
 int cuDevicePrimaryCtxReset_v2(int device);
 int cuDeviceGetAttribute(int* value, int attribute, int device);
 int cuCtxSetCurrent(void* context);
+int cuCtxPushCurrent_v2(void* context);
+int cuCtxPopCurrent_v2(void** context);
 int cuCtxSynchronize();
 int cuModuleLoadDataEx(void** module, const void* image, unsigned count, int* options, void** values);
 int cuModuleGetFunction(void** function, void* module, const char* name);
+int cuFuncGetAttribute(int* value, int attribute, void* function);
 int cuFuncSetAttribute(void* function, int attribute, int value);
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                    unsigned block_y, unsigned block_z, unsigned shared_bytes, void* stream, void** parameters,
@@ -53,6 +56,9 @@ int cuEventRecord(void* event, void* stream);
 int cuEventQuery(void* event);
 int cuEventSynchronize(void* event);
 int cuEventDestroy_v2(void* event);
+int cuEventElapsedTime(float* milliseconds, void* start, void* end);
+int cuPointerGetAttribute(void* value, int attribute, Address address);
+int cuGetErrorName(int result, const char** name);
 int cuGetErrorString(int result, const char** text);
 }
 

@@ -11,7 +11,7 @@
 namespace {
 
 enum { kMultiprocessors = 16, kMajor = 75, kMinor = 76, kSharedOptIn = 97 };
-constexpr int kMaxDynamicShared = 8;
+constexpr int kMaxDynamicShared = 8, kMemoryType = 2;
 
 void test_memory() {
     const Setting setting{{"CUDAEMU_MEMORY_GIB", "32"}};
@@ -60,6 +60,32 @@ void test_protection() {
     GB_CHECK(waitpid(child, &status, 0) == child);
     GB_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     GB_CHECK(x.values()[9] == 7);
+}
+
+void test_attributes() {
+    const Setting setting;
+    const Array<float> x(4);
+    void *pinned = nullptr, *context = nullptr, *popped = nullptr;
+    unsigned type = 0;
+    float of_the_host = 0;
+    GB_REQUIRE(cuMemHostAlloc(&pinned, 64, 0));
+    GB_GIVES(0, cuPointerGetAttribute(&type, kMemoryType, x.address() + 15));
+    GB_CHECK(type == 2);
+    GB_GIVES(0, cuPointerGetAttribute(&type, kMemoryType, reinterpret_cast<uintptr_t>(pinned)));
+    GB_CHECK(type == 1);
+    GB_GIVES(1, cuPointerGetAttribute(&type, kMemoryType, reinterpret_cast<uintptr_t>(&of_the_host)));
+    int threads = 0;
+    GB_GIVES(0, cuFuncGetAttribute(&threads, 0, setting.function("add_step")));
+    GB_CHECK(threads == 64); // of __launch_bounds__
+
+    GB_GIVES(0, cuCtxPopCurrent_v2(&context));
+    GB_GIVES(201, cuCtxSynchronize());
+    GB_GIVES(201, cuCtxPopCurrent_v2(&popped));
+    GB_GIVES(0, cuCtxPushCurrent_v2(context));
+    GB_GIVES(0, cuCtxSynchronize());
+    const char* name = nullptr;
+    GB_GIVES(0, cuGetErrorName(900, &name));
+    GB_CHECK(std::strcmp(name, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED") == 0);
 }
 
 void test_modules() {
@@ -139,6 +165,7 @@ void test_contexts() {
 void test_driver() {
     test_memory();
     test_protection();
+    test_attributes();
     test_modules();
     test_limits();
     test_contexts();

@@ -81,6 +81,21 @@ void test_order() {
     GB_CHECK(unordered.size() >= 4);
 }
 
+void test_events() {
+    const Setting setting;
+    void *const stream = new_stream(), *const start = new_event(), *const end = new_event();
+    const Array<float> x(std::vector<float>(kCount, 0.0f));
+    float milliseconds = -1.0f;
+    GB_GIVES(400, cuEventElapsedTime(&milliseconds, start, end)); // never recorded
+    GB_GIVES(0, cuEventRecord(start, stream));
+    GB_GIVES(0, add(setting, x, 1.0f, stream));
+    GB_GIVES(0, cuEventRecord(end, stream));
+    GB_GIVES(600, cuEventElapsedTime(&milliseconds, start, end));
+    GB_GIVES(0, cuEventSynchronize(end));
+    GB_GIVES(0, cuEventElapsedTime(&milliseconds, start, end));
+    GB_CHECK(milliseconds > 0.0f && milliseconds < 10000.0f);
+}
+
 // The legacy default stream waits for blocking streams and they for it, but not for others.
 void test_default_stream() {
     bool overtaken = false;
@@ -209,6 +224,7 @@ void test_stream_ordered_memory() {
 void test_streams() {
     test_late_work();
     test_order();
+    test_events();
     test_default_stream();
     test_graphs();
     test_forbidden_in_capture();
