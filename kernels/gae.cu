@@ -175,5 +175,5 @@ extern "C" __global__ void __launch_bounds__(kGaeThreads) gae_kernel_tiles(GaeAr
         __syncthreads();
         return reached[0];
     });
-    if (last_block(a.tickets + 2) && threadIdx.x == 0) a.tickets[0] = *cleared = 0;
+    if (is_last_block(a.tickets + 2, gridDim.x) && threadIdx.x == 0) a.tickets[0] = *cleared = 0;
 }

@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(kGaussianLogprobThreads)
         }
         a.partials[block * a.dims + d] = sum;
     }
-    if (!last_block(a.ticket)) return;
+    if (!is_last_block(a.ticket, gridDim.x)) return;
     for (int64_t first = 0; first < a.dims; first += kGaussianColumns) {
         const int columns = static_cast<int>(a.dims - first < kGaussianColumns ? a.dims - first : kGaussianColumns);
         const double sum = sum_blocks(a.cut.blocks, columns, 0.0, pieces,

@@ -133,5 +133,5 @@ extern "C" __global__ void __launch_bounds__(kStatisticsThreads) group_advantage
     double* partials = a.statistics.partials + block * kGroupAdvantagesStatistics;
     if (thread < 2) partials[thread] = counts[thread];
     if (thread == 0) partials[2] = sum;
-    if (last_block(a.statistics.ticket)) add_statistics<kGroupAdvantagesStatistics>(a.statistics, deviations);
+    if (is_last_block(a.statistics.ticket, gridDim.x)) add_statistics<kGroupAdvantagesStatistics>(a.statistics, deviations);
 }

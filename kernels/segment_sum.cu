@@ -7,27 +7,16 @@
 #include "segment_sum.h"
 
 #include "common/reduce.h"
+#include "common/segments.h"
 #include "common/vec.h"
 
 using namespace gimbal;
 using namespace gimbal::device;
 
-namespace {
-
-// True if starts[s] lies within what is allowed; reports it otherwise.
-GB_DEVICE bool check_start(const FaultSite& fault, const int32_t* starts, int64_t s, int64_t count) {
-    const int64_t lowest = s > 0 ? starts[s - 1] : 0;
-    if (starts[s] >= lowest && starts[s] <= count) return true;
-    raise(fault, s, starts[s], count + 1, lowest);
-    return false;
-}
-
-} // namespace
-
 extern "C" __global__ void __launch_bounds__(kSegmentThreads) segment_sum_kernel(SegmentSumArguments a) {
     const int64_t s = static_cast<int64_t>(blockIdx.x) * kSegmentsOfBlock + threadIdx.x / kLanes;
     bool valid = s < a.segments;
-    if (valid) valid = check_start(a.fault, a.starts, s, a.count) && check_start(a.fault, a.starts, s + 1, a.count);
+    if (valid) valid = check_segment(a.fault, a.starts, s, a.count);
     const float* x = valid ? a.x + a.starts[s] : a.x;
     const int64_t length = valid ? a.starts[s + 1] - a.starts[s] : 0;
     float sum = 0.0f;

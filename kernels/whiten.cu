@@ -93,7 +93,7 @@ GB_DEVICE void take_moments(const WhitenArguments& a, int64_t block, bool aligne
     elements = sum_counts(elements, shared);
     if (thread == 0) partials[0] = elements;
     if (warp < 2 && thread % 32 == 0) partials[1 + warp] = sum;
-    if (!last_block(a.tickets + 1, static_cast<unsigned>(a.cut.blocks))) return;
+    if (!is_last_block(a.tickets + 1, static_cast<unsigned>(a.cut.blocks))) return;
 
     const double total = sum_blocks(a.cut.blocks, kWhitenSums, 0.0, shared.pieces,
                                     [&](int64_t b, int column) { return a.partials[b * kWhitenSums + column]; });
@@ -136,7 +136,7 @@ GB_DEVICE void write(const WhitenArguments& a, int64_t block, bool aligned) {
             store(a.y + unit + at, x, width);
         });
     }
-    if (last_block(a.tickets + 3, static_cast<unsigned>(a.cut.blocks)) && threadIdx.x == 0)
+    if (is_last_block(a.tickets + 3, static_cast<unsigned>(a.cut.blocks)) && threadIdx.x == 0)
         a.tickets[0] = a.tickets[2] = 0;
 }
 

@@ -3,24 +3,10 @@
 
 #include "common/cut.h"
 #include "common/reduce.h"
+#include "common/ticket.h"
 #include "common/vec.h"
 
 namespace gimbal::device {
-
-// True in every thread of the block that is the last of `blocks` to call this: it sees what all of them wrote before.
-GB_DEVICE bool last_block(unsigned* ticket, unsigned blocks = gridDim.x) {
-    GB_SHARED(int, is_last, 1);
-    __threadfence();
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        const bool last = atomicAdd(ticket, 1u) == blocks - 1;
-        if (last) *ticket = 0;
-        is_last[0] = last ? 1 : 0;
-        __threadfence();
-    }
-    __syncthreads();
-    return is_last[0] != 0;
-}
 
 // Thread c < columns (at most 16) gets total + the sum of term(block, c) over the blocks, in their order. Called by a
 // whole block of threads; `shared` has room for 1024 numbers, which no thread may be using.
@@ -70,18 +56,21 @@ constexpr int zeros_below(unsigned bits, int end) {
     return n;
 }
 
-// Calls take(at, Width<W>) so that a block of kStatisticsThreads threads covers 0..n-1, n at most kBlockUnit.
-template <class Take> GB_DEVICE void for_unit(int n, bool aligned, Take take) {
+// Calls take(at, Width<W>) so that a block of kStatisticsThreads threads covers 0..n-1, n at most kBlockUnit; kWidth 1
+// leaves the packs out of the code.
+template <int kWidth = 4, class Take> GB_DEVICE void for_unit(int n, bool aligned, Take take) {
     const int thread = static_cast<int>(threadIdx.x);
-    int at = aligned ? 4 * thread : thread, stop = n;
-    if (aligned) {
-        stop = at + 4 < n ? at + 4 : n;
-        if (at + 4 <= n) {
-            take(at, Width<4>{});
-            at = stop;
+    const bool packed = kWidth == 4 && aligned;
+    int at = packed ? 4 * thread : thread, stop = n;
+    if constexpr (kWidth == 4)
+        if (packed) {
+            stop = at + 4 < n ? at + 4 : n;
+            if (at + 4 <= n) {
+                take(at, Width<4>{});
+                at = stop;
+            }
         }
-    }
-    for (; at < stop; at += aligned ? 1 : kStatisticsThreads)
+    for (; at < stop; at += packed ? 1 : kStatisticsThreads)
         take(at, Width<1>{});
 }
 
@@ -97,8 +86,9 @@ template <int W, int N, unsigned kCounted> struct Contribution {
 };
 
 // Calls body(i, Width<W>, Contribution<W, N, kCounted>&) for all elements 0..count-1, four at a time where `aligned`,
-// and adds what it contributed to the statistics. The body of an element-wise kernel of kStatisticsThreads threads.
-template <int N, unsigned kCounted, class Body>
+// and adds what it contributed to the statistics. The body of an element-wise kernel of kStatisticsThreads threads;
+// kWidth 1 where a formula is long and the elements few.
+template <int N, unsigned kCounted, int kWidth = 4, class Body>
 GB_DEVICE void for_elements(int64_t count, bool aligned, const StatisticsSite& site, Body body) {
     constexpr int kSums = zeros_below(kCounted, N), kCounts = N - kSums;
     constexpr int kUnit = static_cast<int>(kBlockUnit), kStride = kUnit + kLanes; // teams of a warp on different banks
@@ -134,7 +124,7 @@ GB_DEVICE void for_elements(int64_t count, bool aligned, const StatisticsSite& s
                 }
             }
         };
-        for_unit(n, aligned, take);
+        for_unit<kWidth>(n, aligned, take);
         if (!wanted) continue;
         __syncthreads();
         if (team < kSums) {
@@ -174,7 +164,7 @@ GB_DEVICE void for_elements(int64_t count, bool aligned, const StatisticsSite& s
         }
         ++counter;
     }
-    if (last_block(site.ticket)) add_statistics<N>(site, reinterpret_cast<double*>(room));
+    if (is_last_block(site.ticket, gridDim.x)) add_statistics<N>(site, reinterpret_cast<double*>(room));
 }
 
 // A weight: an element of weight 0 leaves no trace in any sum, even if it is not finite.

@@ -29,7 +29,9 @@ GB_INLINE SurrogateTerm<F> cispo_surrogate(F ratio, F advantage, F logprob, cons
     const F none = constant<F>(0.0f);
     const auto below = ratio<bounds.low, above = ratio> bounds.high;
     const F slope = -(select(below, bounds.low, select(above, bounds.high, ratio)) * advantage);
-    return {slope * logprob, none, slope, below & (advantage < none), above & (advantage > none)};
+    using Mask = typename SurrogateTerm<F>::Mask; // of bools, & makes an int
+    const Mask clipped_low = below & (advantage < none), clipped_high = above & (advantage > none);
+    return {slope * logprob, none, slope, clipped_low, clipped_high};
 }
 
 // SAPO (Gao et al. 2025): -(4 / t) sigmoid(t (ratio - 1)) A, temperature t by the sign of A.

@@ -2,7 +2,7 @@
 // Which rows count is known to the device only, so the host starts the chunks
 // that there may be; one without rows costs its launches.
 #include "linear_logprob.h"
-#include "cuda/multiply.h"
+#include "cuda/matrix_product.h"
 #include "linear_logprob_chunk.h"
 #include "packed.h"
 

@@ -1,5 +1,5 @@
 // Which kernel multiplies is a matter of speed: all of them add in the same order.
-#include "cuda/multiply.h"
+#include "cuda/matrix_product.h"
 
 #include <algorithm>
 #include <cstddef>

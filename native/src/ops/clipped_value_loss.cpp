@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "clipped_value_loss.h"
 
 using namespace gimbal;
 
@@ -13,6 +16,8 @@ gb_status gb_clipped_value_loss(gb_context* context, const float* values, const 
             check.pointer("values", values, count > 0);
             check.pointer("old_values", old_values, count > 0);
             check.pointer("returns", returns, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kClippedValueLossStatistics));
         },
         [](const auto& ops) { return ops.clipped_value_loss; }, values, old_values, returns, weights, losses, dvalues,
         statistics, count, clip_range);

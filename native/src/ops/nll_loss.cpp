@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "nll_loss.h"
 
 using namespace gimbal;
 
@@ -10,6 +13,8 @@ gb_status gb_nll_loss(gb_context* context, const float* logprobs, const float* w
             check.size("count", count);
             check.require(power >= 0, "power", "at least 0", power);
             check.pointer("logprobs", logprobs, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kNllLossStatistics));
         },
         [](const auto& ops) { return ops.nll_loss; }, logprobs, weights, losses, dlogprobs, statistics, count, power);
 }

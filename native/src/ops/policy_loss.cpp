@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "policy_loss.h"
 
 using namespace gimbal;
 
@@ -33,6 +36,8 @@ gb_status gb_policy_loss(gb_context* context, const float* logprobs, const float
             check.pointer("old_logprobs", old_logprobs, count > 0 && log_ratios == nullptr);
             check.pointer("ref_logprobs", ref_logprobs, count > 0 && o.beta != 0);
             check.pointer("advantages", advantages, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kPolicyLossStatistics));
         },
         [](const auto& ops) { return ops.policy_loss; }, logprobs, old_logprobs, log_ratios, ref_logprobs, advantages,
         corrections, drifts, weights, losses, dlogprobs, dlog_ratios, statistics, count, objective);

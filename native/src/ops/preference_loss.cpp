@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "preference_loss.h"
 
 using namespace gimbal;
 
@@ -42,6 +45,8 @@ gb_status gb_preference_loss(gb_context* context, const float* chosen, const flo
             check.pointer("rejected", rejected, pairs > 0);
             check.pointer("ref_chosen", ref_chosen, pairs > 0 && ref_rejected != nullptr);
             check.pointer("ref_rejected", ref_rejected, pairs > 0 && ref_chosen != nullptr);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(pairs, kBlockUnit, kPreferenceLossStatistics));
         },
         [](const auto& ops) { return ops.preference_loss; }, chosen, rejected, ref_chosen, ref_rejected, weights,
         losses, dchosen, drejected, statistics, pairs, preference);

@@ -7,7 +7,7 @@ gb_status gb_relu_squared(gb_context* context, const void* x, void* y, int64_t c
         "relu_squared", context,
         [&](const Arguments& check) {
             check.size("count", count);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("x", x, count > 0);
             check.pointer("y", y, count > 0);
         },
@@ -20,7 +20,7 @@ gb_status gb_relu_squared_backward(gb_context* context, const void* dy, const vo
         "relu_squared_backward", context,
         [&](const Arguments& check) {
             check.size("count", count);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("dy", dy, count > 0);
             check.pointer("x", x, count > 0);
             check.pointer("dx", dx, count > 0);

@@ -6,7 +6,7 @@ static void check_scalars(const Arguments& check, int64_t count, float scale, fl
     check.size("count", count);
     check.finite("scale", scale);
     check.require(cap == cap, "cap", "a number, or 0 for none", cap);
-    check.dtype("dtype", dtype, {GB_FLOAT32});
+    check.storage("dtype", dtype);
 }
 
 gb_status gb_softcap(gb_context* context, const void* x, void* y, int64_t count, float scale, float cap,

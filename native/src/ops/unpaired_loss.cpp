@@ -1,4 +1,7 @@
+#include "cuda/statistics.h"
 #include "op.h"
+
+#include "unpaired_loss.h"
 
 using namespace gimbal;
 
@@ -14,6 +17,8 @@ gb_status gb_unpaired_loss(gb_context* context, const float* logprobs, const flo
             check.require(form == GB_UNPAIRED_KTO || form == GB_UNPAIRED_BCO, "form", "a GB_UNPAIRED_*", form);
             check.pointer("logprobs", logprobs, count > 0);
             check.pointer("desirable", desirable, count > 0);
+            if (statistics != nullptr)
+                context->require_workspace(partials_bytes(count, kBlockUnit, kUnpairedLossStatistics));
         },
         [](const auto& ops) { return ops.unpaired_loss; }, logprobs, ref_logprobs, desirable, weights, losses,
         dlogprobs, statistics, count, beta, shift, form);

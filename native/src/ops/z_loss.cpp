@@ -25,7 +25,7 @@ gb_status gb_z_loss_backward(gb_context* context, const void* logits, const floa
             check.stride("logits_stride", logits_stride, vocabulary);
             check.product("rows x logits_stride", {rows, logits_stride});
             check.finite("coefficient", coefficient);
-            check.dtype("dtype", dtype, {GB_FLOAT32});
+            check.storage("dtype", dtype);
             check.pointer("logits", logits, rows > 0);
             check.pointer("lse", lse, rows > 0);
             check.pointer("dlosses", dlosses, rows > 0);

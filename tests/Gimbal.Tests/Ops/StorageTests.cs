@@ -107,6 +107,39 @@ public sealed class StorageTests : OpTests
         return tests.Read(y, dx);
     });
 
+    [Fact]
+    public void ReluSquared() => Check(tests =>
+    {
+        Tensor x = tests.Stored(Normal(1003, seed: 1, scale: 2), [1003]), y = tests.Stored(new float[1003], [1003]);
+        Tensor dx = tests.Stored(new float[1003], [1003]);
+        Ops.ReluSquared(x, y);
+        Ops.ReluSquaredBackward(tests.Stored(Normal(1003, seed: 2), [1003]), x, dx);
+        return tests.Read(y, dx);
+    });
+
+    [Theory]
+    [InlineData(5f)]
+    [InlineData(0f)]
+    public void Softcap(float cap) => Check(tests =>
+    {
+        Tensor y = tests.Stored(new float[1003], [1003]), dx = tests.Stored(new float[1003], [1003]);
+        Ops.Softcap(tests.Stored(Normal(1003, seed: 1, scale: 4), [1003]), y, 1.5f, cap);
+        Ops.SoftcapBackward(tests.Stored(Normal(1003, seed: 2), [1003]), tests.Stored(Normal(1003, seed: 3), [1003]), dx, 1.5f, cap);
+        return tests.Read(y, dx);
+    });
+
+    [Theory]
+    [InlineData(4100)]
+    [InlineData(1027)]
+    public void ZLossBackward(int vocabulary) => Check(tests =>
+    {
+        const int Rows = 5;
+        Tensor dlogits = tests.Stored(new float[Rows * vocabulary], [Rows, vocabulary]);
+        Ops.ZLossBackward(tests.Stored(Normal(Rows * vocabulary, seed: 1), [Rows, vocabulary]), tests.From(8f, 7.5f, 8.1f, 9, 8),
+            tests.From(1f, 0, 2, -1, 0.5f), dlogits, 0.5f);
+        return tests.Read(dlogits);
+    });
+
     [Theory]
     [InlineData(64, 64, false)]
     [InlineData(64, 48, true)]
