@@ -16,7 +16,7 @@ constexpr int kMatmulBf16FewColumns = 32;
 constexpr int kMatmulBf16FewWarps = 4; // at most; each takes a K block
 
 struct MatmulBf16Arguments {
-    const void *a, *b;     // bfloat16
+    const void *a, *b;     // bfloat16; a float32 for the kernels of matmul_mixed.cu
     const float* bias;     // nullable
     void* c;               // bfloat16 or float32, row-major
     const int32_t* needed; // as in matmul.h
@@ -25,7 +25,7 @@ struct MatmulBf16Arguments {
     bool c_is_float;
 };
 
-// Elements of 16 bits that an operand's pieces take in shared memory: `extent` rows, `depth` columns, in whichever
+// Elements that an operand's pieces take in shared memory: `extent` rows, `depth` columns, in whichever
 // direction, padded by eight so that the rows that a warp reads together lie in different banks.
 constexpr int matmul_piece(int extent, int depth) {
     const int along = extent * (depth + 8), across = depth * (extent + 8);
@@ -35,14 +35,16 @@ constexpr int matmul_piece(int extent, int depth) {
 constexpr int kMatmulBf16Step = 32; // columns of a piece
 constexpr int kMatmulBf16FewStep = 64;
 constexpr int kMatmulBf16Pad = 8; // floats behind each row of the sums in shared memory
-constexpr int64_t matmul_bf16_bytes(int tile) {
-    return int64_t{2} * kMatmulBf16Stages * 2 * matmul_piece(tile, kMatmulBf16Step) +
+constexpr int64_t matmul_bf16_bytes(int tile, bool a_is_float) {
+    return int64_t{a_is_float ? 6 : 4} * kMatmulBf16Stages * matmul_piece(tile, kMatmulBf16Step) +
            int64_t{4} * tile * (tile + kMatmulBf16Pad);
 }
+// The pieces of each warp, and the sums of each and of all.
 constexpr int64_t matmul_bf16_few_bytes(int warps) {
     return int64_t{2} * warps * kMatmulBf16Stages *
-           (matmul_piece(kMatmulBf16FewRows, kMatmulBf16FewStep) +
-            matmul_piece(kMatmulBf16FewColumns, kMatmulBf16FewStep));
+               (matmul_piece(kMatmulBf16FewRows, kMatmulBf16FewStep) +
+                matmul_piece(kMatmulBf16FewColumns, kMatmulBf16FewStep)) +
+           int64_t{4} * (warps + 1) * kMatmulBf16FewRows * kMatmulBf16FewColumns;
 }
 
 } // namespace gimbal

@@ -71,6 +71,16 @@ template <class T> GB_DEVICE float4 load_some(const T* p, int count, bool aligne
     return make_float4(element(0), element(1), element(2), element(3));
 }
 
+// 16 bytes to shared memory, `to` a multiple of 16: the first `count` elements, and zeros. Asynchronously if `aligned`
+// and all of them exist.
+template <class T> GB_DEVICE void copy_async(T* to, const T* from, int count, bool aligned) {
+    constexpr int kPack = 16 / sizeof(T);
+    if (count >= kPack && aligned) return cp_async16(to, from);
+#pragma unroll 1
+    for (int j = 0; j < kPack; ++j)
+        to[j] = j < count ? from[j] : T{};
+}
+
 GB_DEVICE int64_t grid_thread() {
     return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }

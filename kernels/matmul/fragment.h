@@ -1,4 +1,4 @@
-// Operands of the tensor cores: pieces of a bfloat16 matrix in shared memory, several under way at a time, and the
+// Operands of the tensor cores: pieces of a matrix in shared memory, several under way at a time, and the bfloat16
 // fragments that a warp takes out of them.
 #pragma once
 
@@ -9,7 +9,7 @@ namespace gimbal::device {
 // Pieces of Extent rows and Depth columns, one after the other along the depth, brought by Threads threads. The matrix
 // and the pieces have the depth contiguous (Along: element (i, d) at i * kPitch + d of a piece) or not (at d * kPitch +
 // i). What lies beyond the matrix is 0.
-template <int Extent, int Depth, int Threads, bool Along> class AsyncStage {
+template <class T, int Extent, int Depth, int Threads, bool Along> class AsyncStage {
 public:
     static constexpr int kPitch = (Along ? Depth : Extent) + 8;
 
@@ -17,39 +17,31 @@ public:
     GB_DEVICE AsyncStage(const void* matrix, int64_t stride, int64_t first, int64_t rows, int64_t begin, int64_t end,
                          int thread)
         : stride_(stride), rows_(static_cast<int>(rows - first < Extent ? rows - first : Extent)), left_(end - begin),
-          from_(static_cast<const bf16*>(matrix) + (Along ? first * stride + begin : begin * stride + first)),
-          aligned_((reinterpret_cast<uintptr_t>(matrix) & 15) == 0 && stride % 8 == 0), thread_(thread) {}
+          from_(static_cast<const T*>(matrix) + (Along ? first * stride + begin : begin * stride + first)),
+          aligned_((reinterpret_cast<uintptr_t>(matrix) & 15) == 0 && stride % kPack == 0), thread_(thread) {}
 
     // Starts the next piece, if there is one. The caller commits.
-    GB_DEVICE void fetch(bf16* piece) {
+    GB_DEVICE void fetch(T* piece) {
         if (left_ <= 0) return;
         const int depth = static_cast<int>(left_ < Depth ? left_ : Depth);
 #pragma unroll
-        for (int i = thread_; i < kPacks; i += Threads) {
-            constexpr int kRow = (Along ? Depth : Extent) / 8;
-            const int outer = i / kRow, inner = i % kRow * 8;
+        for (int i = thread_; i < Extent * Depth / kPack; i += Threads) {
+            constexpr int kRow = (Along ? Depth : Extent) / kPack;
+            const int outer = i / kRow, inner = i % kRow * kPack;
             const int count = outer < (Along ? rows_ : depth) ? (Along ? depth : rows_) - inner : 0;
-            copy(piece + outer * kPitch + inner, from_ + outer * stride_ + inner, count);
+            copy_async(piece + outer * kPitch + inner, from_ + outer * stride_ + inner, count, aligned_);
         }
         from_ += Along ? Depth : Depth * stride_;
         left_ -= Depth;
     }
 
 private:
-    static constexpr int kPacks = Extent * Depth / 8;
-
-    // The first `count` of eight elements, and zeros.
-    GB_DEVICE void copy(bf16* to, const bf16* from, int count) const {
-        if (count >= 8 && aligned_) return cp_async16(to, from);
-#pragma unroll 1
-        for (int j = 0; j < 8; ++j)
-            to[j] = j < count ? from[j] : bf16{0};
-    }
+    static constexpr int kPack = 16 / sizeof(T);
 
     const int64_t stride_;
     const int rows_;
     int64_t left_;
-    const bf16* from_;
+    const T* from_;
     const bool aligned_;
     const int thread_;
 };
@@ -61,6 +53,19 @@ template <bool Along> GB_DEVICE void load_left(unsigned (&a)[4], const bf16* pie
         ldmatrix_x4(a, piece + (row + lane % 16) * pitch + depth + lane / 16 * 8);
     else
         ldmatrix_x4_trans(a, piece + (depth + lane / 16 * 8 + lane % 8) * pitch + row + lane / 8 % 2 * 8);
+}
+
+// The same of float32, which is rounded.
+template <bool Along> GB_DEVICE void load_left(unsigned (&a)[4], const float* piece, int pitch, int row, int depth) {
+    const int lane = static_cast<int>(threadIdx.x) & 31;
+    row += lane / 4;
+    depth += lane % 4 * 2;
+#pragma unroll
+    for (int v = 0; v < 4; ++v) {
+        const int i = row + v % 2 * 8, d = depth + v / 2 * 8;
+        const float* p = Along ? piece + i * pitch + d : piece + d * pitch + i;
+        a[v] = pack_bf16x2(p[0], p[Along ? 1 : pitch]);
+    }
 }
 
 // Two parts of op(B), 16 deep and 8 columns wide, at columns `column` and column + 8.
@@ -94,8 +99,8 @@ template <int Down, int Across> GB_DEVICE void clear(WarpTile<Down, Across>& til
 }
 
 // tile += left right over 16 columns of the depth.
-template <int Down, int Across, bool LeftAlong, bool RightAlong>
-GB_DEVICE void add_product(WarpTile<Down, Across>& tile, const bf16* left, int left_pitch, int row, const bf16* right,
+template <int Down, int Across, bool LeftAlong, bool RightAlong, class Left>
+GB_DEVICE void add_product(WarpTile<Down, Across>& tile, const Left* left, int left_pitch, int row, const bf16* right,
                            int right_pitch, int column, int depth) {
     unsigned a[Down][4], b[Across / 2][2][2];
 #pragma unroll

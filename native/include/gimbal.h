@@ -194,8 +194,8 @@ GB_API gb_status gb_rope_backward(gb_context* context, const void* dy, const int
 /* C = op(A) op(B) + bias: A is (m, k), stored (k, m) if trans_a; B is (k, n), stored (n, k) if trans_b; bias (n, nullable).
    Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (float32) from k = 0; a block
    is one FMA chain from 0 with k ascending; the blocks are added in order; the bias last. accumulate = 1 adds the blocks, in
-   order, onto C. lda, ldb, ldc are strides of the stored rows. A and B have one dtype, C the same or float32; bias
-   is float32. In bfloat16 a block is 768 of K, summed in float32 16 at a time by the tensor cores; C is rounded once, at the end. */
+   order, onto C. lda, ldb, ldc are strides of the stored rows. A and C have the dtype of B or float32, bias is
+   float32. A float32 A beside a bfloat16 B is rounded. In bfloat16 a block is 768 of K, summed in float32 16 at a time by the tensor cores; C is rounded once, at the end. */
 GB_API gb_status gb_matmul(gb_context* context, const void* a, const void* b, const void* bias, void* c, int64_t m,
                            int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a,
                            int32_t trans_b, int32_t accumulate, gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype);

@@ -97,4 +97,9 @@ void Arguments::storage(const char* name, gb_dtype value) const {
     dtype(name, value, {GB_FLOAT32, GB_BFLOAT16});
 }
 
+void Arguments::beside(gb_dtype weights, const char* name, gb_dtype value) const {
+    if (weights == GB_FLOAT32) return dtype(name, value, {GB_FLOAT32});
+    dtype(name, value, {GB_FLOAT32, weights});
+}
+
 } // namespace gimbal

@@ -27,6 +27,8 @@ public:
     void dtype(const char* name, gb_dtype value, std::initializer_list<gb_dtype> supported) const;
     // Of activations and weights: float32 on every device, bfloat16 where the device's kernels take it.
     void storage(const char* name, gb_dtype value) const;
+    // Of what meets weights of a type: the same, or float32.
+    void beside(gb_dtype weights, const char* name, gb_dtype value) const;
 
 private:
     gb_device_kind device_;

@@ -59,6 +59,7 @@ public:
     // the work of all, and puts the counter back to 0.
     unsigned* tickets() const { return tickets_; }
     int multiprocessors() const { return multiprocessors_; }
+    int shared_limit() const { return shared_limit_; } // bytes of shared memory that a block may have
     int64_t memory_bytes() const { return memory_bytes_; }
     const std::string& name() const { return name_; }
     const std::string& architecture() const { return architecture_; }

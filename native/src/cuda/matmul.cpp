@@ -2,7 +2,6 @@
 #include "cuda/matrix_product.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
 namespace gimbal {
@@ -41,32 +40,38 @@ void multiply(Cuda& cuda, const MatmulArguments& product) {
                 product);
 }
 
-void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool trans_a, bool trans_b) {
+void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool a_is_float, bool trans_a, bool trans_b) {
     if (product.m == 0 || product.n == 0) return;
-    const auto layout = static_cast<std::size_t>(2 * trans_a + trans_b);
-    if (product.m <= kMatmulBf16FewRows && !trans_a) {
+    if (product.m <= kMatmulBf16FewRows && !trans_a && !a_is_float) {
         const int64_t blocks = (product.k + kMatmulBf16Depth - 1) / kMatmulBf16Depth;
-        const int warps = static_cast<int>(std::clamp<int64_t>(blocks, 1, kMatmulBf16FewWarps));
+        const int64_t fitting = std::min<int64_t>(kMatmulBf16FewWarps, cuda.shared_limit() / matmul_bf16_few_bytes(1));
+        const int warps = static_cast<int>(std::clamp<int64_t>(blocks, 1, fitting));
         const char* name = trans_b ? "matmul_kernel_bf16_few_nt" : "matmul_kernel_bf16_few_nn";
         return cuda.launch({"matmul_bf16", name}, {(product.n + kMatmulBf16FewColumns - 1) / kMatmulBf16FewColumns},
                            32 * warps, product, matmul_bf16_few_bytes(warps));
     }
-    static constexpr const char* kLarge[] = {"matmul_kernel_bf16_large_nn", "matmul_kernel_bf16_large_nt",
-                                             "matmul_kernel_bf16_large_tn", "matmul_kernel_bf16_large_tt"};
-    static constexpr const char* kSmall[] = {"matmul_kernel_bf16_small_nn", "matmul_kernel_bf16_small_nt",
-                                             "matmul_kernel_bf16_small_tn", "matmul_kernel_bf16_small_tt"};
-    const int64_t large = tiles(product.m, product.n, kMatmulBf16LargeTile);
-    if (product.m > kMatmulBf16SmallTile && product.n > kMatmulBf16SmallTile && large >= cuda.multiprocessors())
-        return cuda.launch({"matmul_bf16", kLarge[layout]}, {large}, kMatmulBf16LargeThreads, product,
-                           matmul_bf16_bytes(kMatmulBf16LargeTile));
-    cuda.launch({"matmul_bf16", kSmall[layout]}, {tiles(product.m, product.n, kMatmulBf16SmallTile)},
-                kMatmulBf16SmallThreads, product, matmul_bf16_bytes(kMatmulBf16SmallTile));
+    // By type of A, size of the tiles, and layout.
+    static constexpr const char* kNames[2][2][4] = {{{"matmul_kernel_bf16_small_nn", "matmul_kernel_bf16_small_nt",
+                                                      "matmul_kernel_bf16_small_tn", "matmul_kernel_bf16_small_tt"},
+                                                     {"matmul_kernel_bf16_large_nn", "matmul_kernel_bf16_large_nt",
+                                                      "matmul_kernel_bf16_large_tn", "matmul_kernel_bf16_large_tt"}},
+                                                    {{"matmul_kernel_mixed_small_nn", "matmul_kernel_mixed_small_nt",
+                                                      "matmul_kernel_mixed_small_tn", "matmul_kernel_mixed_small_tt"},
+                                                     {"matmul_kernel_mixed_large_nn", "matmul_kernel_mixed_large_nt",
+                                                      "matmul_kernel_mixed_large_tn", "matmul_kernel_mixed_large_tt"}}};
+    const bool large = product.m > kMatmulBf16SmallTile && product.n > kMatmulBf16SmallTile &&
+                       tiles(product.m, product.n, kMatmulBf16LargeTile) >= cuda.multiprocessors() &&
+                       matmul_bf16_bytes(kMatmulBf16LargeTile, a_is_float) <= cuda.shared_limit();
+    const int tile = large ? kMatmulBf16LargeTile : kMatmulBf16SmallTile;
+    cuda.launch({a_is_float ? "matmul_mixed" : "matmul_bf16", kNames[a_is_float][large][2 * trans_a + trans_b]},
+                {tiles(product.m, product.n, tile)}, large ? kMatmulBf16LargeThreads : kMatmulBf16SmallThreads, product,
+                matmul_bf16_bytes(tile, a_is_float));
 }
 
 void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, void* c, int64_t m, int64_t n, int64_t k,
                  int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a, int32_t trans_b, int32_t accumulate,
-                 gb_dtype a_dtype, gb_dtype, gb_dtype c_dtype) {
-    if (a_dtype == GB_BFLOAT16)
+                 gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype) {
+    if (b_dtype == GB_BFLOAT16)
         return multiply(cuda,
                         MatmulBf16Arguments{.a = a,
                                             .b = b,
@@ -81,7 +86,7 @@ void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, voi
                                             .ldc = ldc,
                                             .accumulate = accumulate != 0,
                                             .c_is_float = c_dtype == GB_FLOAT32},
-                        trans_a != 0, trans_b != 0);
+                        a_dtype == GB_FLOAT32, trans_a != 0, trans_b != 0);
     multiply(cuda, MatmulArguments{.a = {static_cast<const float*>(a), lda, trans_a == 0},
                                    .b = {static_cast<const float*>(b), ldb, trans_b != 0},
                                    .bias = static_cast<const float*>(bias),

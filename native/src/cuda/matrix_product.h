@@ -8,6 +8,7 @@
 namespace gimbal {
 
 void multiply(Cuda& cuda, const MatmulArguments& product);
-void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool trans_a, bool trans_b);
+// On the tensor cores; a float32 A is rounded to bfloat16.
+void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool a_is_float, bool trans_a, bool trans_b);
 
 } // namespace gimbal

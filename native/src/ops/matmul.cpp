@@ -26,8 +26,8 @@ gb_status gb_matmul(gb_context* context, const void* a, const void* b, const voi
             check.pointer("b", b, some && k > 0);
             check.pointer("c", c, some);
             check.storage("b_dtype", b_dtype);
-            check.dtype("a_dtype", a_dtype, {b_dtype});
-            check.dtype("c_dtype", c_dtype, {GB_FLOAT32, b_dtype});
+            check.beside(b_dtype, "a_dtype", a_dtype);
+            check.beside(b_dtype, "c_dtype", c_dtype);
         },
         [](const auto& ops) { return ops.matmul; }, a, b, bias, c, m, n, k, lda, ldb, ldc, trans_a, trans_b, accumulate,
         a_dtype, b_dtype, c_dtype);

@@ -22,8 +22,8 @@ gb_status gb_matmul_packed(gb_context* context, const void* a, const gb_packed* 
             const bool some = m > 0 && packed->n > 0;
             check.pointer("a", a, some && packed->k > 0);
             check.pointer("c", c, some);
-            check.dtype("a_dtype", a_dtype, {packed->dtype});
-            check.dtype("c_dtype", c_dtype, {GB_FLOAT32, packed->dtype});
+            check.beside(packed->dtype, "a_dtype", a_dtype);
+            check.beside(packed->dtype, "c_dtype", c_dtype);
         },
         [](const auto& ops) { return ops.matmul_packed; }, a, packed, bias, c, m, lda, ldc, accumulate, a_dtype,
         c_dtype);

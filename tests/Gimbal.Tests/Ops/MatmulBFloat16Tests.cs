@@ -62,6 +62,21 @@ public class MatmulBFloat16Tests
         Assert.Equal(one.Run(device, bias: false), both);
     });
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void AFloat32LeftSideIsRounded(int m, int n, int k) => On(device =>
+    {
+        Problem one = new(m, n, k);
+        foreach (int shift in (int[])[0, 1])
+        {
+            foreach (bool transA in (bool[])[false, true])
+            {
+                Assert.Equal(one.Run(device), one.Run(device, transA: transA, shift: shift, padding: 2 * shift, unrounded: true));
+                Assert.Equal(one.Run(device), one.Run(device, transA: transA, transB: true, unrounded: true));
+            }
+        }
+    });
+
     [Fact]
     public void TheWeightsOfAHandleGiveTheSameBits() => On(device =>
     {
@@ -125,10 +140,13 @@ public class MatmulBFloat16Tests
 
         /// <summary>The product, its operands stored as told: rows <paramref name="padding"/> apart, from an element on.</summary>
         public float[] Run(Device device, DType dtype = DType.Float32, bool transA = false, bool transB = false,
-            int padding = 0, int shift = 0, bool bias = true, float[]? onto = null, bool packed = false)
+            int padding = 0, int shift = 0, bool bias = true, float[]? onto = null, bool packed = false, bool unrounded = false)
         {
             using Arena arena = new(device, 64 << 20);
-            Tensor left = Place(arena, a, m, k, transA, padding, shift), right = Place(arena, b, k, n, transB, padding, shift);
+            // Numbers a third of the way to the next bfloat16, which round back.
+            float[] between = unrounded ? [.. a.Select(x => x * (1 + 1 / 768f))] : a;
+            Tensor left = Place(arena, between, m, k, transA, padding, shift, unrounded ? DType.Float32 : DType.BFloat16);
+            Tensor right = Place(arena, b, k, n, transB, padding, shift);
             Tensor added = default, c = arena.Allocate(dtype, [m, n]);
             if (bias)
             {
@@ -153,10 +171,11 @@ public class MatmulBFloat16Tests
             return c.ToFloats();
         }
 
-        private static Tensor Place(Arena arena, float[] x, int rows, int columns, bool transposed, int padding, int shift)
+        private static Tensor Place(Arena arena, float[] x, int rows, int columns, bool transposed, int padding, int shift,
+            DType dtype = DType.BFloat16)
         {
             (int down, int across) = transposed ? (columns, rows) : (rows, columns);
-            Tensor room = arena.Allocate(DType.BFloat16, [down, across + padding]);
+            Tensor room = arena.Allocate(dtype, [down, across + padding]);
             float[] stored = new float[room.Count];
             for (int i = 0; i < rows; i++)
             {
@@ -166,7 +185,15 @@ public class MatmulBFloat16Tests
                 }
             }
 
-            BFloat16.CopyFrom(room, stored);
+            if (dtype == DType.Float32)
+            {
+                room.CopyFrom<float>(stored);
+            }
+            else
+            {
+                BFloat16.CopyFrom(room, stored);
+            }
+
             return room.Columns(shift, across);
         }
 
