@@ -57,12 +57,12 @@ GB_DEVICE bool is_target(const FaultSite& fault, int64_t r, int64_t target, int6
 }
 
 // Copies a row by the lanes of a warp; a null `from` stands for zeros.
-GB_DEVICE void copy_row(const float* from, float* to, int64_t width) {
+template <class From, class To> GB_DEVICE void copy_row(const From* from, To* to, int64_t width) {
     const int64_t packs = (from == nullptr || aligned4(from)) && aligned4(to) ? width / 4 : 0;
     for (int64_t j = lane_of_warp(); j < packs; j += 32)
         store(to + 4 * j, from != nullptr ? load(from + 4 * j, Width<4>{}) : Pack<4>{}, Width<4>{});
     for (int64_t j = 4 * packs + lane_of_warp(); j < width; j += 32)
-        to[j] = from != nullptr ? from[j] : 0.0f;
+        store(to + j, from != nullptr ? load(from + j) : 0.0f);
 }
 
 // Row i of the chunk: its number among the call's rows, or -1.
@@ -70,9 +70,35 @@ GB_DEVICE int64_t row_of_chunk(const LinearLogprobWorkspace& workspace, int64_t 
     return i < workspace.counts[chunk] ? workspace.list[chunk * workspace.rows + i] : -1;
 }
 
-template <class Arguments> GB_DEVICE void gather_row(const Arguments& a, int64_t r, int64_t i) {
-    copy_row(r >= 0 ? a.hidden + r * a.hidden_stride : nullptr, a.workspace.hidden + i * a.width, a.width);
+template <class T, class Arguments> GB_DEVICE void gather_row(const Arguments& a, int64_t r, int64_t i) {
+    const T* rows = static_cast<const T*>(a.hidden);
+    copy_row(r >= 0 ? rows + r * a.hidden_stride : nullptr, reinterpret_cast<T*>(a.workspace.hidden) + i * a.width,
+             a.width);
     if (lane_of_warp() == 0) a.workspace.targets[i] = r >= 0 ? a.targets[r] : -1;
+}
+
+template <class T> GB_DEVICE void gather(const LinearLogprobArguments& a) {
+    const int64_t i = row_of_warp();
+    if (i < a.workspace.rows) gather_row<T>(a, row_of_chunk(a.workspace, a.chunk, i), i);
+}
+
+template <class T> GB_DEVICE void gather_backward(const LinearLogprobBackwardArguments& a) {
+    const int64_t i = row_of_warp();
+    if (i >= a.workspace.rows) return;
+    const int64_t r = row_of_chunk(a.workspace, a.chunk, i);
+    gather_row<T>(a, r, i);
+    if (lane_of_warp() != 0) return;
+    const bool some = r >= 0, bonus = some && a.dentropy != nullptr;
+    a.workspace.lse[i] = some ? a.lse[r] : 0.0f;
+    a.workspace.dlogprob[i] = some ? a.dlogprob[r] : 0.0f;
+    a.workspace.entropy[i] = bonus ? a.entropy[r] : 0.0f;
+    a.workspace.dentropy[i] = bonus ? a.dentropy[r] : 0.0f;
+}
+
+template <class T> GB_DEVICE void scatter_backward(const LinearLogprobBackwardArguments& a) {
+    const int64_t i = row_of_warp();
+    const int64_t r = i < a.workspace.rows ? row_of_chunk(a.workspace, a.chunk, i) : -1;
+    if (r >= 0) copy_row(a.workspace.dhidden + i * a.width, static_cast<T*>(a.dhidden) + r * a.width, a.width);
 }
 
 } // namespace
@@ -93,8 +119,11 @@ extern "C" __global__ void __launch_bounds__(kLinearLogprobPlanThreads)
 
 extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
     linear_logprob_kernel_gather(LinearLogprobArguments a) {
-    const int64_t i = row_of_warp();
-    if (i < a.workspace.rows) gather_row(a, row_of_chunk(a.workspace, a.chunk, i), i);
+    gather<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
+    linear_logprob_kernel_gather_bf16(LinearLogprobArguments a) {
+    gather<bf16>(a);
 }
 
 extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
@@ -118,21 +147,18 @@ extern "C" __global__ void __launch_bounds__(kLinearLogprobPlanThreads)
 
 extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
     linear_logprob_backward_kernel_gather(LinearLogprobBackwardArguments a) {
-    const int64_t i = row_of_warp();
-    if (i >= a.workspace.rows) return;
-    const int64_t r = row_of_chunk(a.workspace, a.chunk, i);
-    gather_row(a, r, i);
-    if (lane_of_warp() != 0) return;
-    const bool some = r >= 0, bonus = some && a.dentropy != nullptr;
-    a.workspace.lse[i] = some ? a.lse[r] : 0.0f;
-    a.workspace.dlogprob[i] = some ? a.dlogprob[r] : 0.0f;
-    a.workspace.entropy[i] = bonus ? a.entropy[r] : 0.0f;
-    a.workspace.dentropy[i] = bonus ? a.dentropy[r] : 0.0f;
+    gather_backward<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
+    linear_logprob_backward_kernel_gather_bf16(LinearLogprobBackwardArguments a) {
+    gather_backward<bf16>(a);
 }
 
 extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
     linear_logprob_backward_kernel_scatter(LinearLogprobBackwardArguments a) {
-    const int64_t i = row_of_warp();
-    const int64_t r = i < a.workspace.rows ? row_of_chunk(a.workspace, a.chunk, i) : -1;
-    if (r >= 0) copy_row(a.workspace.dhidden + i * a.width, a.dhidden + r * a.width, a.width);
+    scatter_backward<float>(a);
+}
+extern "C" __global__ void __launch_bounds__(kLinearLogprobThreads)
+    linear_logprob_backward_kernel_scatter_bf16(LinearLogprobBackwardArguments a) {
+    scatter_backward<bf16>(a);
 }

@@ -13,15 +13,15 @@ constexpr int kLinearLogprobWarps = kLinearLogprobThreads / 32;
 
 // The workspace: native/src/linear_logprob.h has the layout.
 struct LinearLogprobWorkspace {
-    float *logits, *hidden, *dhidden;
-    int32_t *list, *counts; // rows that count, ascending; how many of them each chunk has
+    float *logits, *hidden, *dhidden; // hidden of the call's type, in room for float32
+    int32_t *list, *counts;           // rows that count, ascending; how many of them each chunk has
     int32_t* targets;
     float *logprob, *entropy, *lse, *dlogprob, *dentropy;
     int64_t rows; // of a chunk, at most
 };
 
 struct LinearLogprobArguments {
-    const float* hidden;
+    const void* hidden; // float32 or bfloat16
     const int32_t* targets;
     float *logprob, *entropy, *lse; // entropy, lse nullable
     int64_t rows, width, vocabulary, hidden_stride;
@@ -31,10 +31,10 @@ struct LinearLogprobArguments {
 };
 
 struct LinearLogprobBackwardArguments {
-    const float* hidden;
+    const void* hidden; // float32 or bfloat16
     const int32_t* targets;
     const float *lse, *entropy, *dlogprob, *dentropy; // dentropy nullable, entropy then too
-    float* dhidden;
+    void* dhidden;                                    // as hidden
     int64_t rows, width, vocabulary, hidden_stride;
     int64_t chunk;
     LinearLogprobWorkspace workspace;

@@ -30,7 +30,8 @@ public static unsafe partial class Ops
         WantOptional(lse, DType.Float32, rows);
         NativeMethods.gb_linear_logprob(hidden.Device.Context, hidden.Pointer, head.Pointer, packedHead?.Handle ?? NoPack,
             (int*)targets.Pointer, (float*)logprob.Pointer, (float*)entropy.Pointer, (float*)lse.Pointer, rows,
-            hidden.Width, vocabulary, hidden.RowStride, temperature, (int)hidden.DType, (int)hidden.DType).Check();
+            hidden.Width, vocabulary, hidden.RowStride, temperature, (int)hidden.DType,
+            (int)(packedHead?.DType ?? head.DType)).Check();
     }
 
     /// <summary>
@@ -78,7 +79,7 @@ public static unsafe partial class Ops
         long vocabulary = packedHead?.N ?? head.Rows;
         if (!head.IsEmpty)
         {
-            WantCount(head, hidden.DType, vocabulary * hidden.Width);
+            WantCount(head, head.DType, vocabulary * hidden.Width);
         }
 
         return vocabulary;

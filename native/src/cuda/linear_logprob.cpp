@@ -27,33 +27,58 @@ LinearLogprobWorkspace workspace_of(const Cuda& cuda, int64_t rows, int64_t widt
     return w;
 }
 
-struct Head {
-    MatmulOperand rows; // head^T: element (i, d) is the d-th weight of token i
-    int64_t width, vocabulary;
-
-    Head(const void* head, const gb_packed* packed, int64_t w, int64_t v)
-        : rows{static_cast<const float*>(head), w, true}, width(w), vocabulary(v) {
-        if (packed == nullptr) return;
-        rows = {static_cast<const float*>(packed->source), packed->source_stride, packed->source_transposed};
-    }
-
-    // logits = hidden head^T
-    MatmulArguments projection(const LinearLogprobWorkspace& w, int64_t chunk) const {
-        return {.a = {w.hidden, width, true},
-                .b = rows,
-                .bias = nullptr,
-                .c = w.logits,
-                .needed = w.counts + chunk,
-                .m = w.rows,
-                .n = vocabulary,
-                .k = width,
-                .bias_row_step = 0,
-                .bias_column_step = 0,
-                .c_row_step = vocabulary,
-                .c_column_step = 1,
-                .accumulate = false};
-    }
+struct Matrix {
+    const void* data;
+    int64_t stride;
+    bool transposed;
+    gb_dtype dtype;
 };
+
+// head^T: (width, vocabulary).
+Matrix projection_of(const void* head, gb_dtype dtype, const gb_packed* packed, int64_t width) {
+    if (packed == nullptr) return {head, width, true, dtype};
+    return {packed->source, packed->source_stride, packed->source_transposed, packed->dtype};
+}
+
+struct Product {
+    Matrix a, b;
+    float* c;
+    int64_t m, n, k;
+    bool accumulate = false;
+};
+
+// C = A B, unless the chunk has no rows.
+void multiply(Cuda& cuda, const Product& p, const int32_t* needed) {
+    if (p.b.dtype == GB_BFLOAT16)
+        return multiply(cuda,
+                        MatmulBf16Arguments{.a = p.a.data,
+                                            .b = p.b.data,
+                                            .bias = nullptr,
+                                            .c = p.c,
+                                            .needed = needed,
+                                            .m = p.m,
+                                            .n = p.n,
+                                            .k = p.k,
+                                            .lda = p.a.stride,
+                                            .ldb = p.b.stride,
+                                            .ldc = p.n,
+                                            .accumulate = p.accumulate,
+                                            .c_is_float = true},
+                        p.a.dtype == GB_FLOAT32, p.a.transposed, p.b.transposed);
+    multiply(cuda, MatmulArguments{.a = {static_cast<const float*>(p.a.data), p.a.stride, !p.a.transposed},
+                                   .b = {static_cast<const float*>(p.b.data), p.b.stride, p.b.transposed},
+                                   .bias = nullptr,
+                                   .c = p.c,
+                                   .needed = needed,
+                                   .m = p.m,
+                                   .n = p.n,
+                                   .k = p.k,
+                                   .bias_row_step = 0,
+                                   .bias_column_step = 0,
+                                   .c_row_step = p.n,
+                                   .c_column_step = 1,
+                                   .accumulate = p.accumulate});
+}
 
 Kernel kernel(const char* name) {
     return {"linear_logprob", name};
@@ -68,28 +93,25 @@ Grid warps_for(const LinearLogprobWorkspace& w) {
 void cuda_linear_logprob(Cuda& cuda, const void* hidden, const void* head, const gb_packed* packed_head,
                          const int32_t* targets, float* logprob, float* entropy, float* lse, int64_t rows,
                          int64_t width, int64_t vocabulary, int64_t hidden_stride, float temperature,
-                         gb_dtype hidden_dtype, gb_dtype) {
+                         gb_dtype hidden_dtype, gb_dtype head_dtype) {
     if (rows == 0) return;
     const LinearLogprobWorkspace w = workspace_of(cuda, rows, width, vocabulary);
-    const Head weights(head, packed_head, width, vocabulary);
-    LinearLogprobArguments a{static_cast<const float*>(hidden),
-                             targets,
-                             logprob,
-                             entropy,
-                             lse,
-                             rows,
-                             width,
-                             vocabulary,
-                             hidden_stride,
-                             0,
-                             w,
-                             cuda.fault("targets")};
+    const bool half = hidden_dtype == GB_BFLOAT16;
+    const Product logits{{w.hidden, width, false, hidden_dtype},
+                         projection_of(head, head_dtype, packed_head, width),
+                         w.logits,
+                         w.rows,
+                         vocabulary,
+                         width};
+    LinearLogprobArguments a{hidden, targets,    logprob,       entropy, lse, rows,
+                             width,  vocabulary, hidden_stride, 0,       w,   cuda.fault("targets")};
     cuda.launch(kernel("linear_logprob_kernel_plan"), {1}, kLinearLogprobPlanThreads, a);
     for (; a.chunk < LinearLogprobChunk::chunks(rows); ++a.chunk) {
-        cuda.launch(kernel("linear_logprob_kernel_gather"), warps_for(w), kLinearLogprobThreads, a);
-        multiply(cuda, weights.projection(w, a.chunk));
+        cuda.launch(kernel(half ? "linear_logprob_kernel_gather_bf16" : "linear_logprob_kernel_gather"), warps_for(w),
+                    kLinearLogprobThreads, a);
+        multiply(cuda, logits, w.counts + a.chunk);
         cuda_logprob_gather(cuda, w.logits, w.targets, w.logprob, w.entropy, w.lse, w.rows, vocabulary, vocabulary,
-                            temperature, hidden_dtype);
+                            temperature, GB_FLOAT32);
         cuda.launch(kernel("linear_logprob_kernel_scatter"), {1}, kLinearLogprobThreads, a);
     }
 }
@@ -98,50 +120,39 @@ void cuda_linear_logprob_backward(Cuda& cuda, const void* hidden, const void* he
                                   const int32_t* targets, const float* lse, const float* entropy, const float* dlogprob,
                                   const float* dentropy, void* dhidden, float* dhead, int64_t rows, int64_t width,
                                   int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype,
-                                  gb_dtype) {
+                                  gb_dtype head_dtype) {
     if (rows == 0) return;
     const LinearLogprobWorkspace w = workspace_of(cuda, rows, width, vocabulary);
-    const Head weights(head, packed_head, width, vocabulary);
-    LinearLogprobBackwardArguments a{static_cast<const float*>(hidden),
-                                     targets,
-                                     lse,
-                                     entropy,
-                                     dlogprob,
-                                     dentropy,
-                                     static_cast<float*>(dhidden),
-                                     rows,
-                                     width,
-                                     vocabulary,
-                                     hidden_stride,
-                                     0,
-                                     w,
-                                     cuda.fault("targets")};
-    cuda.fill(dhidden, 0, rows * width * static_cast<int64_t>(sizeof(float)));
+    const bool half = hidden_dtype == GB_BFLOAT16;
+    const Matrix chunk{w.hidden, width, false, hidden_dtype};
+    const Product logits{chunk, projection_of(head, head_dtype, packed_head, width), w.logits, w.rows, vocabulary,
+                         width};
+    const Product dhidden_of_chunk{{w.logits, vocabulary, false, GB_FLOAT32},
+                                   {head, width, false, head_dtype},
+                                   w.dhidden,
+                                   w.rows,
+                                   width,
+                                   vocabulary};
+    const Product dhead_of_chunk{
+        {w.logits, vocabulary, true, GB_FLOAT32}, chunk, dhead, vocabulary, width, w.rows, true};
+    LinearLogprobBackwardArguments a{
+        hidden, targets, lse,        entropy,       dlogprob, dentropy, dhidden,
+        rows,   width,   vocabulary, hidden_stride, 0,        w,        cuda.fault("targets")};
+    cuda.fill(dhidden, 0, rows * width * (half ? 2 : 4));
     cuda.launch(kernel("linear_logprob_backward_kernel_plan"), {1}, kLinearLogprobPlanThreads, a);
     for (; a.chunk < LinearLogprobChunk::chunks(rows); ++a.chunk) {
-        cuda.launch(kernel("linear_logprob_backward_kernel_gather"), warps_for(w), kLinearLogprobThreads, a);
-        MatmulArguments product = weights.projection(w, a.chunk);
-        multiply(cuda, product);
+        const int32_t* needed = w.counts + a.chunk;
+        cuda.launch(
+            kernel(half ? "linear_logprob_backward_kernel_gather_bf16" : "linear_logprob_backward_kernel_gather"),
+            warps_for(w), kLinearLogprobThreads, a);
+        multiply(cuda, logits, needed);
         cuda_logprob_gather_backward(cuda, w.logits, w.targets, w.lse, w.entropy, w.dlogprob, w.dentropy, w.logits,
-                                     w.rows, vocabulary, vocabulary, temperature, hidden_dtype);
-        // dhidden = dlogits head
-        product.a = {w.logits, vocabulary, true};
-        product.b = {static_cast<const float*>(head), width, false};
-        product.c = w.dhidden;
-        product.n = width;
-        product.k = vocabulary;
-        product.c_row_step = width;
-        multiply(cuda, product);
-        cuda.launch(kernel("linear_logprob_backward_kernel_scatter"), warps_for(w), kLinearLogprobThreads, a);
-        if (dhead == nullptr) continue;
-        // dhead += dlogits^T hidden
-        product.a = {w.logits, vocabulary, false};
-        product.b = {w.hidden, width, false};
-        product.c = dhead;
-        product.m = vocabulary;
-        product.k = w.rows;
-        product.accumulate = true;
-        multiply(cuda, product);
+                                     w.rows, vocabulary, vocabulary, temperature, GB_FLOAT32);
+        multiply(cuda, dhidden_of_chunk, needed);
+        cuda.launch(
+            kernel(half ? "linear_logprob_backward_kernel_scatter_bf16" : "linear_logprob_backward_kernel_scatter"),
+            warps_for(w), kLinearLogprobThreads, a);
+        if (dhead != nullptr) multiply(cuda, dhead_of_chunk, needed);
     }
 }
 

@@ -20,8 +20,8 @@ void check_common(const Arguments& check, const Sizes& sizes, const void* hidden
     check.product("rows * hidden_stride", {sizes.rows, sizes.hidden_stride, 4});
     check.product("vocabulary * width", {sizes.vocabulary, sizes.width, 4});
     check.require(temperature >= 1e-38f && temperature <= 1e38f, "temperature", "1e-38 to 1e38", temperature);
-    check.dtype("hidden_dtype", hidden_dtype, {GB_FLOAT32});
-    check.dtype("head_dtype", head_dtype, {GB_FLOAT32});
+    check.storage("head_dtype", head_dtype);
+    check.beside(packed_head != nullptr ? packed_head->dtype : head_dtype, "hidden_dtype", hidden_dtype);
     check.pointer("hidden", hidden, sizes.rows > 0 && sizes.width > 0);
     check.pointer("targets", targets, sizes.rows > 0);
     if (packed_head == nullptr) return;
