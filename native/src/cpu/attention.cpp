@@ -14,6 +14,7 @@
 namespace gimbal::GB_ISA {
 namespace {
 
+constexpr int64_t kFewQueries = 4;     // of a sequence: its keys are used less often than they cost to fetch
 constexpr double kSmallWork = 1 << 18; // multiply-adds that are not worth a second thread
 
 // Runs body(task) on the team; a body that finds no memory returns false.
@@ -45,11 +46,14 @@ void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const 
     const SequenceSummary summary = require_sequences(call.sequences, *shape);
     const int64_t positions = call.positions();
     const int64_t tiles = (summary.most_queries + positions - 1) / positions;
-    const int64_t heads = shape->kv_heads;
-    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * heads * tiles, [&](int64_t task) {
+    // Few queries a sequence read its keys cold: all heads in one task then, so that whole rows come from memory once.
+    const bool is_decoding = summary.most_queries <= kFewQueries;
+    const int64_t together = is_decoding && shape->sequences >= 2 * cpu.threads ? shape->kv_heads : 1;
+    const int64_t parts = shape->kv_heads / together;
+    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * parts * tiles, [&](int64_t task) {
         // Late tiles see the most keys: first, so that no thread is left with one at the end.
-        const int64_t tile = tiles - 1 - task / (shape->sequences * heads);
-        const int64_t s = task / heads % shape->sequences, first = tile * positions;
+        const int64_t tile = tiles - 1 - task / (shape->sequences * parts);
+        const int64_t s = task / parts % shape->sequences, first = tile * positions;
         const int64_t left = call.sequences.queries(s) - first;
         if (left <= 0) return true;
         const int64_t count = left < positions ? left : positions;
@@ -58,7 +62,8 @@ void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const 
         float* base = scratch(Scratch::tile, floats);
         if (base == nullptr) return false;
         memory.carve(base, count * call.group(), shape->head_dim);
-        ForwardTile(call, memory, s, task % heads, first, count).run();
+        for (int64_t head = task % parts * together, h = 0; h < together; ++h)
+            ForwardTile(call, memory, s, head + h, is_decoding && h == 0 ? together : 0, first, count).run();
         return true;
     });
 }

@@ -24,6 +24,7 @@ constexpr int64_t kLeftRows = 192;      // packed rows of A: with kDepth 384 KiB
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kResident = 1 << 17;  // elements of B that stay in the second-level cache beside A
 constexpr int64_t kSmallWork = 1 << 19; // multiply-adds that are not worth a second thread
+constexpr int64_t kGrain = 1 << 26;     // multiply-adds of a task that is long beside its start
 
 int64_t minimum(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -135,20 +136,23 @@ void multiply(Cpu& cpu, const Product& product) {
     const int64_t m = product.m, n = product.n, k = product.k;
     if (m == 0 || n == 0) return;
     if (k == 0) return add_bias_only(product);
-    // Rectangles: enough for every thread to find work to the end, and as near to square as packing likes them.
-    const int64_t wanted = cpu.threads <= 1 || m * n < kSmallWork / k ? 1 : 4 * static_cast<int64_t>(cpu.threads);
+    // Rectangles: enough for every thread to find work to the end, and none so small that starting it shows. A cut
+    // across the columns packs A once more; one across the rows packs B once more or, where it is packed, reads it once
+    // more.
+    const int64_t grains = m * n / (kGrain / k + 1), threads = static_cast<int64_t>(cpu.threads);
+    const int64_t wanted =
+        threads <= 1 || m * n < kSmallWork / k ? 1 : minimum(grains > threads ? grains : threads, 4 * threads);
+    const int64_t row_cost = product.packed != nullptr ? 2 : 1, column_cost = product.packed != nullptr ? 5 : 1;
     int64_t height = m, width = n;
     const auto down = [&] { return (m + height - 1) / height; };
     const auto across = [&] { return (n + width - 1) / width; };
     while (down() * across() < wanted) {
-        if (width >= 128 && width >= height)
-            width = round_up((width + 1) / 2, 2 * kPanelColumns);
-        else if (height >= 8 * kTileRows)
-            height = round_up((height + 1) / 2, kTileRows);
-        else if (width >= 128)
+        const bool has_rows = height >= 8 * kTileRows, has_columns = width >= (height > 4 * kTileRows ? 256 : 128);
+        if (!has_rows && !has_columns) break;
+        if (has_columns && (!has_rows || width * row_cost >= height * column_cost))
             width = round_up((width + 1) / 2, 2 * kPanelColumns);
         else
-            break;
+            height = (height + 1) / 2;
     }
     std::atomic<bool> failed{false};
     Team::run(cpu.threads, down() * across(), [&](int64_t task) {

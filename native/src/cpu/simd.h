@@ -303,6 +303,12 @@ GB_INLINE void prefetch([[maybe_unused]] const void* p) {
     __builtin_prefetch(p);
 #endif
 }
+// The same into the second-level cache: for what is wanted later, or is more than the first holds.
+GB_INLINE void prefetch_far([[maybe_unused]] const void* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p, 0, 2);
+#endif
+}
 GB_INLINE F16 load(const float* p, int n) { return load(p, n, 0.0f); }
 GB_INLINE F16 load(const float* p, Full, float) { return load(p, Full{}); }
 GB_INLINE M16 operator>(F16 a, F16 b) { return b < a; }

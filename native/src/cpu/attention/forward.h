@@ -78,12 +78,14 @@ GB_INLINE void merge_split(const RowStates& total, const RowStates& part, int64_
 
 class ForwardTile {
 public:
-    // Positions first .. first+positions-1 of the queries of sequence s.
-    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t first,
-                int64_t positions)
-        : call_(call), memory_(memory), s_(s), kv_head_(kv_head), head_dim_(call.shape.head_dim),
-          width_(padded(head_dim_)), group_(call.group()), rows_(positions * group_), keys_(call.sequences.keys(s)),
-          position_(keys_ - call.sequences.queries(s) + first), token_(call.sequences.q_starts[s] + first) {}
+    // Positions first .. first+positions-1 of the queries of sequence s. Fetches keys and values of `fetched_heads`
+    // heads from kv_head on, for itself and those that follow.
+    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t fetched_heads,
+                int64_t first, int64_t positions)
+        : call_(call), memory_(memory), s_(s), kv_head_(kv_head), fetched_heads_(fetched_heads),
+          head_dim_(call.shape.head_dim), width_(padded(head_dim_)), group_(call.group()), rows_(positions * group_),
+          keys_(call.sequences.keys(s)), position_(keys_ - call.sequences.queries(s) + first),
+          token_(call.sequences.q_starts[s] + first) {}
 
     void run() {
         load_queries();
@@ -118,10 +120,26 @@ private:
         pack_rows(memory_.queries, head_dim_, rows_, head_dim_, memory_.query_panels);
     }
 
+    int64_t key_offset(int64_t block) const {
+        return call_.sequences.key_row(s_, block) * call_.shape.kv_stride + kv_head_ * head_dim_;
+    }
+
+    // Brings keys and values of a block into the cache, in the order in which they lie, before their heads are picked
+    // out of the rows. By loads: hints that come faster than memory answers are dropped.
+    void fetch_block(int64_t offset, int64_t count) const {
+        constexpr int64_t kLine = 16;
+        const int64_t width = fetched_heads_ * head_dim_;
+        for (const float* row : {call_.k + offset, call_.v + offset})
+            for (int64_t j = 0; j < count; ++j, row += call_.shape.kv_stride)
+                for (int64_t d = 0; d < width; d += kLine)
+                    static_cast<void>(*static_cast<const volatile float*>(row + d));
+    }
+
     void add_block(const RowStates& states, int64_t block) {
         const gb_attention_shape& shape = call_.shape;
         const int64_t count = keys_ - block < kBlockKeys ? keys_ - block : kBlockKeys;
-        const int64_t offset = call_.sequences.key_row(s_, block) * shape.kv_stride + kv_head_ * head_dim_;
+        const int64_t offset = key_offset(block);
+        fetch_block(offset, count);
         pack_keys(call_.k + offset, shape.kv_stride, count, head_dim_, memory_.key_panels);
         const PaddedRows values = padded_rows(call_.v + offset, shape.kv_stride, count, head_dim_, memory_.values);
         const int64_t first = first_row(block);
@@ -189,7 +207,7 @@ private:
 
     const AttentionForward& call_;
     TileMemory& memory_;
-    const int64_t s_, kv_head_, head_dim_, width_, group_, rows_, keys_, position_, token_;
+    const int64_t s_, kv_head_, fetched_heads_, head_dim_, width_, group_, rows_, keys_, position_, token_;
 };
 
 } // namespace gimbal::GB_ISA

@@ -35,7 +35,7 @@ GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const flo
         F16 columns[Panels];
         unroll<Panels>([&](auto p) {
             columns[p] = load(b + p * b_panel);
-            if (ahead != 0) prefetch(b + p * b_panel + ahead);
+            if (ahead != 0) prefetch_far(b + p * b_panel + ahead);
         });
         unroll<Rows>([&](auto r) {
             const F16 x = broadcast(a[r * AStep]);
