@@ -115,22 +115,29 @@ public abstract class TransformerModel : IDisposable
         float deviation = MathF.Sqrt(2f / (5 * Config.HiddenSize));
         float residual = deviation / MathF.Sqrt(2 * Config.Layers);
         uint index = 0;
+        // Piece by piece: a large model has no room for a second copy of its embedding.
+        float[] piece = new float[1 << 16];
         foreach (Parameter parameter in Store.Parameters)
         {
             index++;
-            float[] values = new float[parameter.Shape.Count];
             bool isMatrix = parameter.Shape.Rank == 2;
             bool intoResidual = Array.Exists(Weights.Layers, layer => layer.AttentionOutput == parameter || layer.Down == parameter);
-            if (isMatrix)
+            float constant = parameter.Name.EndsWith("bias", StringComparison.Ordinal) ? 0 : 1;
+            Tensor all = parameter.Value.Reshape(new Shape(parameter.Shape.Count));
+            for (long start = 0; start < all.Count; start += piece.Length)
             {
-                Philox.Normal(values, intoResidual ? residual : deviation, seed, InitialWeights + (index << 16));
-            }
-            else if (!parameter.Name.EndsWith("bias", StringComparison.Ordinal))
-            {
-                Array.Fill(values, 1f);
-            }
+                Span<float> values = piece.AsSpan(0, (int)Math.Min(piece.Length, all.Count - start));
+                if (isMatrix)
+                {
+                    Philox.Normal(values, intoResidual ? residual : deviation, seed, InitialWeights + (index << 16), (ulong)start);
+                }
+                else
+                {
+                    values.Fill(constant);
+                }
 
-            parameter.Value.CopyFrom<float>(values);
+                all.RowRange(start, values.Length).CopyFrom<float>(values);
+            }
         }
 
         Store.Touch();

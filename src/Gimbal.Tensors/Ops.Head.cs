@@ -122,10 +122,68 @@ public static unsafe partial class Ops
                 written == HeadGradient.LogprobAndEntropy ? dentropy : default, logits, temperature);
         }
 
-        MatmulPacked(logits, head.PackedTransposed(), default, dhidden.RowRange(start, count));
+        Tensor dchunk = dhidden.RowRange(start, count);
+        Tensor indices = arena.Allocate(DType.Int32, rows, "linear_logprob");
+        Tensor kept = arena.Allocate(DType.Float32, chunk.Shape, "linear_logprob");
+        Tensor dkept = arena.Allocate(DType.Float32, chunk.Shape, "linear_logprob");
+        int counting = written == HeadGradient.Logits ? count : KeepRowsThatCount(logits, dlogprob, dentropy, indices);
+        if (counting == count)
+        {
+            HeadBackward(head, logits, chunk, dchunk);
+            return;
+        }
+
+        dchunk.Clear();
+        if (counting > 0)
+        {
+            (indices, kept, dkept) = (indices.RowRange(0, counting), kept.RowRange(0, counting), dkept.RowRange(0, counting));
+            Embedding(chunk, indices, kept);
+            HeadBackward(head, logits.RowRange(0, counting), kept, dkept);
+            ScatterRows(dkept, indices, dchunk);
+        }
+    }
+
+    private static void HeadBackward(Parameter head, in Tensor dlogits, in Tensor hidden, in Tensor dhidden)
+    {
+        MatmulPacked(dlogits, head.PackedTransposed(), default, dhidden);
         if (head.IsTrainable)
         {
-            Matmul(logits, chunk, default, head.Gradient, transA: true, accumulate: true);
+            Matmul(dlogits, hidden, default, head.Gradient, transA: true, accumulate: true);
         }
+    }
+
+    /// <summary>
+    /// Moves the rows whose coefficients are not 0 to the front of <paramref name="dlogits"/>, in their order, writes their
+    /// numbers and returns how many they are. The rest would only add zeros to every gradient. Where the host cannot look at
+    /// the coefficients without waiting for the device, all rows count.
+    /// </summary>
+    private static int KeepRowsThatCount(in Tensor dlogits, in Tensor dlogprob, in Tensor dentropy, in Tensor indices)
+    {
+        int count = (int)dlogprob.Count;
+        if (dlogprob.Device.IsMeta || dlogprob.Device.CanRecord)
+        {
+            return count;
+        }
+
+        float* logprobGradient = (float*)dlogprob.Pointer, entropyGradient = (float*)dentropy.Pointer;
+        int* numbers = (int*)indices.Pointer;
+        int kept = 0;
+        for (int r = 0; r < count; r++)
+        {
+            if (logprobGradient[r] != 0 || entropyGradient[r] != 0)
+            {
+                numbers[kept++] = r;
+            }
+        }
+
+        for (int k = 0; k < kept && kept < count; k++)
+        {
+            if (numbers[k] != k)
+            {
+                dlogits.RowRange(k, 1).CopyFrom(dlogits.RowRange(numbers[k], 1));
+            }
+        }
+
+        return kept;
     }
 }

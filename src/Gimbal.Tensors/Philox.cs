@@ -35,11 +35,12 @@ public static class Philox
     /// <param name="deviation">Standard deviation.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <param name="purpose">What the numbers are for.</param>
-    public static void Normal(Span<float> values, float deviation, ulong seed, uint purpose)
+    /// <param name="first">Even: number of the first of them in a longer row that is filled piece by piece.</param>
+    public static void Normal(Span<float> values, float deviation, ulong seed, uint purpose, ulong first = 0)
     {
         for (int i = 0; i < values.Length; i += 2)
         {
-            (uint x, uint y, _, _) = Draw(seed, purpose, (ulong)i);
+            (uint x, uint y, _, _) = Draw(seed, purpose, first + (ulong)i);
             double radius = Math.Sqrt(-2 * Math.Log((x + 1.0) / 4294967296.0));
             double angle = 2 * Math.PI * (y / 4294967296.0);
             values[i] = (float)(deviation * radius * Math.Cos(angle));
