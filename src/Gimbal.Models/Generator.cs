@@ -11,7 +11,8 @@ public readonly record struct DrawKey(ulong Seed, ulong Step, long FirstSample);
 
 /// <summary>
 /// Generates with a key-value cache. Prompts of any lengths run side by side without padding; rows that end leave, waiting
-/// prompts enter as pages come free. A token's draw depends on its seed, step, sample and position alone, and its
+/// prompts enter as pages come free. Equal prompts that enter together are read once: the first row feeds it, the others share
+/// its full pages and copy the one that their own tokens go on in. A token's draw depends on its seed, step, sample and position alone, and its
 /// log-probability has the bits of the training forward pass.
 /// </summary>
 internal sealed class Generator : IDisposable
@@ -110,20 +111,24 @@ internal sealed class Generator : IDisposable
     {
         int fed = active.Count;
         int promised = active.Sum(row => KvCache.PagesFor(row.MaxTokens) - row.Pages.Count);
+        Row? leader = null;
         while (next < prompts.Count && active.Count < maxRows)
         {
             int[] prompt = prompts[next];
             int most = Math.Min(prompt.Length + sampling.MaxNewTokens, model.Config.MaxPositions);
-            int needed = KvCache.PagesFor(most);
+            bool follows = leader is not null && prompt.AsSpan().SequenceEqual(prompts[leader.Index]);
+            int needed = KvCache.PagesFor(most) - (follows ? prompt.Length / KvCache.PageSize : 0), feeds = follows ? 0 : prompt.Length;
             bool first = active.Count == 0;
-            if (!first && (promised + needed > cache!.FreePages || fed + prompt.Length > PrefillTokens))
+            if (!first && (promised + needed > cache!.FreePages || fed + feeds > PrefillTokens))
             {
                 break;
             }
 
-            active.Add(new Row(next, key.FirstSample + next, prompt, most));
+            Row row = new(next, key.FirstSample + next, prompt, most) { Leader = follows ? leader : null };
+            leader = follows ? leader : row;
+            active.Add(row);
             promised += needed;
-            fed += prompt.Length;
+            fed += feeds;
             next++;
         }
 
@@ -135,9 +140,9 @@ internal sealed class Generator : IDisposable
     {
         Arrange();
         using ArenaScope scope = arena!.Enter();
-        int rows = active.Count, pagesPerRow = pages.Count / rows;
+        int rows = active.Count, feeding = lengths.Count, pagesPerRow = pages.Count / feeding;
         Tensor tokenIds = Upload(ids), tokenPositions = Upload(positions), last = Upload(lastRows), drawAt = Upload(drawPositions);
-        cache!.Bind(Upload(slots), Upload(pages).Reshape([rows, pagesPerRow]));
+        cache!.Bind(Upload(slots), Upload(pages).Reshape([feeding, pagesPerRow]));
         SequenceLayout layout = new(Upload(starts), Upload(lengths), pagesPerRow * KvCache.PageSize);
         state.WriteDraw(key.Seed, key.Step);
         Tensor sampleNumbers = arena.Allocate(DType.Int64, new Shape(rows), "sample_token");
@@ -145,7 +150,7 @@ internal sealed class Generator : IDisposable
         Tensor drawn = arena.Allocate(DType.Int32, new Shape(rows), "sample_token");
         Tensor recorded = arena.Allocate(DType.Float32, new Shape(rows), "sample_token");
 
-        decoding.Run(ids.Count == rows ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
+        decoding.Run(ids.Count == rows && feeding == rows ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
         {
             using ArenaScope pass = arena.Enter();
             Tensor hidden = model.Forward(tape!, tokenIds, tokenPositions, layout, cache);
@@ -158,6 +163,32 @@ internal sealed class Generator : IDisposable
         Array.Resize(ref logprobs, Math.Max(logprobs.Length, rows));
         drawn.CopyTo(tokens.AsSpan(0, rows));
         recorded.CopyTo(logprobs.AsSpan(0, rows));
+        SharePrompts();
+    }
+
+    /// <summary>Gives the rows that followed another the cache of their prompt.</summary>
+    private void SharePrompts()
+    {
+        foreach (Row row in active)
+        {
+            if (row.Leader is not { } leader)
+            {
+                continue;
+            }
+
+            int full = row.PromptLength / KvCache.PageSize;
+            for (int i = 0; i < full; i++)
+            {
+                row.Pages.Add(cache!.Share(leader.Pages[i]));
+            }
+
+            if (row.PromptLength % KvCache.PageSize != 0)
+            {
+                row.Pages.Add(cache!.Copy(leader.Pages[full]));
+            }
+
+            (row.Fed, row.Leader) = (row.PromptLength, null);
+        }
     }
 
     /// <summary>Fills the host lists of a forward pass from the rows.</summary>
@@ -172,6 +203,14 @@ internal sealed class Generator : IDisposable
         int mostPages = 0;
         foreach (Row row in active)
         {
+            samples.Add(row.Sample);
+            if (row.Leader is { } leader)
+            {
+                lastRows.Add(leader.LastRow);
+                drawPositions.Add(leader.Fed);
+                continue;
+            }
+
             starts.Add(ids.Count);
             for (; row.Fed < row.Tokens.Count; row.Fed++)
             {
@@ -186,15 +225,20 @@ internal sealed class Generator : IDisposable
             }
 
             lengths.Add(row.Fed);
-            lastRows.Add(ids.Count - 1);
+            row.LastRow = ids.Count - 1;
+            lastRows.Add(row.LastRow);
             drawPositions.Add(row.Fed);
-            samples.Add(row.Sample);
             mostPages = Math.Max(mostPages, row.Pages.Count);
         }
 
         starts.Add(ids.Count);
         foreach (Row row in active)
         {
+            if (row.Leader is not null)
+            {
+                continue;
+            }
+
             pages.AddRange(row.Pages);
             for (int i = row.Pages.Count; i < mostPages; i++)
             {
@@ -282,6 +326,12 @@ internal sealed class Generator : IDisposable
         public List<int> Pages { get; } = [];
 
         public int Fed { get; set; }
+
+        /// <summary>Where its last token stands in the forward pass.</summary>
+        public int LastRow { get; set; }
+
+        /// <summary>The row of the same prompt that feeds it in the first forward pass; null from then on.</summary>
+        public Row? Leader { get; set; }
     }
 }
 

@@ -4,7 +4,7 @@ namespace Gimbal.Models;
 
 /// <summary>
 /// Keys and values of the tokens that a generation has seen, in pages of <see cref="PageSize"/> tokens. A sequence holds pages,
-/// the same numbers in every layer, and gives them back when it ends.
+/// the same numbers in every layer, and gives them back when it ends. Several sequences may hold a page that none will write.
 /// </summary>
 internal sealed class KvCache : IDisposable
 {
@@ -16,12 +16,14 @@ internal sealed class KvCache : IDisposable
     private readonly Tensor[] keys;
     private readonly Tensor[] values;
     private readonly Stack<int> free = new();
+    private readonly int[] holders;
     private Tensor slots;
 
     public KvCache(ModelConfig config, Device device, int pages)
     {
         (this.device, PageCount) = (device, pages);
         long width = (long)config.KeyValueHeads * config.HeadDim, rows = (long)pages * PageSize;
+        holders = new int[pages];
         memory = device.Allocate(Bytes(config, pages));
         keys = new Tensor[config.Layers];
         values = new Tensor[config.Layers];
@@ -55,13 +57,45 @@ internal sealed class KvCache : IDisposable
     public static long Bytes(ModelConfig config, int pages) =>
         2L * config.Layers * pages * PageSize * config.KeyValueHeads * config.HeadDim * sizeof(float);
 
-    public int Take() => free.Pop();
+    /// <summary>A free page, now held once.</summary>
+    public int Take()
+    {
+        int page = free.Pop();
+        holders[page] = 1;
+        return page;
+    }
 
+    /// <summary>One more sequence holds a page.</summary>
+    public int Share(int page)
+    {
+        holders[page]++;
+        return page;
+    }
+
+    /// <summary>A page of one's own with the tokens of another.</summary>
+    public int Copy(int page)
+    {
+        int copy = Take();
+        foreach (Tensor[] matrices in (ReadOnlySpan<Tensor[]>)[keys, values])
+        {
+            foreach (Tensor matrix in matrices)
+            {
+                matrix.RowRange((long)copy * PageSize, PageSize).CopyFrom(matrix.RowRange((long)page * PageSize, PageSize));
+            }
+        }
+
+        return copy;
+    }
+
+    /// <summary>A sequence holds these pages no longer; those that nobody holds are free.</summary>
     public void GiveBack(IEnumerable<int> pages)
     {
         foreach (int page in pages)
         {
-            free.Push(page);
+            if (--holders[page] == 0)
+            {
+                free.Push(page);
+            }
         }
     }
 
