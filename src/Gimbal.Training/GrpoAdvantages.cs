@@ -49,7 +49,7 @@ internal sealed class GrpoAdvantages(GrpoOptions options)
     {
         float[] one = new float[tokens.Count];
         tokens.Advantages.AsSpan().Clear();
-        foreach ((float weight, float?[] part) in rollout.Parts)
+        foreach ((_, float weight, float?[] part) in rollout.Parts)
         {
             estimator.Estimate(arena, part, options.GroupSize, one);
             for (int i = 0; i < one.Length; i++)

@@ -38,6 +38,7 @@ public sealed class GrpoTrainer : IDisposable
     private readonly PolicyPass pass;
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
+    private readonly RewardCalls calls;
     private readonly Tensor statistics;
     private readonly int microBatch;
     private readonly float temperature;
@@ -96,6 +97,7 @@ public sealed class GrpoTrainer : IDisposable
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         statistics.Clear();
         loss = RowLoss;
+        calls = new RewardCalls("grpo", logger);
         run = new TrainingRun
         {
             Command = "grpo",
@@ -139,11 +141,11 @@ public sealed class GrpoTrainer : IDisposable
             options.Seed, step, CancellationToken.None);
         if (options.Aggregation == RewardAggregation.NormalizeThenSum)
         {
-            rollout.ScoreParts(reward, CancellationToken.None);
+            rollout.ScoreParts(reward, CancellationToken.None, calls);
         }
         else
         {
-            rollout.Score(reward, CancellationToken.None);
+            rollout.Score(reward, CancellationToken.None, calls);
         }
 
         RolloutTokens tokens = Prepare(rollout, metrics);
@@ -161,6 +163,8 @@ public sealed class GrpoTrainer : IDisposable
         totals.GeneratedTokens += rollout.CompletionTokens;
         Describe(updates, metrics);
         rollout.Describe(metrics);
+        metrics[MetricNames.RewardFailures] = calls.Failures;
+        calls.Clear();
         if (run.KeepsSamples(step))
         {
             rollout.Keep(run, step, tokens.Advantages);

@@ -38,6 +38,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly PpoStatistics statistics;
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
+    private readonly RewardCalls calls;
     private readonly int microBatch;
     private readonly float temperature;
     private readonly RowLoss loss;
@@ -87,6 +88,7 @@ public sealed class PpoTrainer : IDisposable
         values = new ScorePass(pass.Arena);
         statistics = new PpoStatistics(pass.Arena);
         loss = RowLoss;
+        calls = new RewardCalls("ppo", logger);
         run = new TrainingRun
         {
             Command = "ppo",
@@ -132,7 +134,7 @@ public sealed class PpoTrainer : IDisposable
         order.Fill(step, rows);
         Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], 1, options.Sampling, options.Seed, step,
             CancellationToken.None);
-        rollout.Score(reward, CancellationToken.None);
+        rollout.Score(reward, CancellationToken.None, calls);
         (RolloutTokens tokens, RolloutValues states) = Prepare(rollout, metrics);
 
         // Several passes over the rollout, each split into optimizer steps; then the policy becomes the old policy.
@@ -154,6 +156,8 @@ public sealed class PpoTrainer : IDisposable
         totals.GeneratedTokens += rollout.CompletionTokens;
         Describe(metrics);
         rollout.Describe(metrics);
+        metrics[MetricNames.RewardFailures] = calls.Failures;
+        calls.Clear();
         if (run.KeepsSamples(step))
         {
             rollout.Keep(run, step, default);

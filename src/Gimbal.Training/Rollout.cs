@@ -68,36 +68,21 @@ internal sealed class Rollout
         return new Rollout(sequences, samples);
     }
 
-    /// <summary>Scores of each of several rewards with its weight, where these were asked apart.</summary>
-    public IReadOnlyList<(float Weight, float?[] Scores)> Parts { get; private set; } = [];
+    /// <summary>What each of several rewards gave, where these were asked apart.</summary>
+    public IReadOnlyList<RewardPart> Parts { get; private set; } = [];
 
     /// <summary>Asks the reward, and waits for it: the rollout's memory is host memory, no arena scope is open.</summary>
-    public void Score(IReward reward, CancellationToken cancellationToken) => Scores = Ask(reward, cancellationToken);
+    public void Score(IReward reward, CancellationToken cancellationToken, RewardCalls? calls = null) =>
+        Scores = (calls ?? new RewardCalls()).Ask(reward, Samples, cancellationToken);
 
     /// <summary>Asks the rewards of a weighted sum one by one; the score is their weighted sum, as far as they gave one.</summary>
-    public void ScoreParts(IReward reward, CancellationToken cancellationToken)
+    public void ScoreParts(IReward reward, CancellationToken cancellationToken, RewardCalls? calls = null)
     {
+        calls ??= new RewardCalls();
         IEnumerable<(float Weight, IReward Reward)> rewards = reward is WeightedReward sum ? sum.Parts : [(1f, reward)];
-        Parts = [.. rewards.Select(part => (part.Weight, Ask(part.Reward, cancellationToken)))];
+        Parts = [.. rewards.Select(part => new RewardPart(part.Reward.Name, part.Weight, calls.Ask(part.Reward, Samples, cancellationToken)))];
         Scores = [.. Enumerable.Range(0, Samples.Length).Select(i =>
             Parts.Aggregate((float?)null, (total, part) => part.Scores[i] is { } score ? (total ?? 0) + part.Weight * score : total))];
-    }
-
-    private float?[] Ask(IReward reward, CancellationToken cancellationToken)
-    {
-        float?[] scores = new float?[Samples.Length];
-        reward.ScoreAsync(Samples, scores, cancellationToken).AsTask().GetAwaiter().GetResult();
-        for (int i = 0; i < scores.Length; i++)
-        {
-            if (scores[i] is { } score && !float.IsFinite(score))
-            {
-                throw new GimbalException(
-                    $"reward '{reward.Name}' gave {score} for the completion {Reward.Excerpt(Samples[i].Completion)} of the prompt " +
-                    $"{Reward.Excerpt(Samples[i].Prompt)}; wanted a finite number, or null to leave the sample out");
-            }
-        }
-
-        return scores;
     }
 
     /// <summary>Keeps a few samples for the reader of the run.</summary>

@@ -92,11 +92,13 @@ internal sealed class TrainingRun
         Cancellation = cancellationToken;
         using RunFolder? folder = RunFolder.For(Command, Options, Device.Name);
         Folder = folder;
+        TrainingWatch watch = new(Options.Watch);
         Checkpoint checkpoint = new(Models, Totals, WriteState, ReadState);
         int start = 0;
         if (folder?.CheckpointStep is { } taken)
         {
             start = (int)checkpoint.Read(folder.CheckpointPath(taken));
+            watch.Replay(folder.File("metrics.jsonl"));
             Log.Resumed(Logger, Command, start, folder.Path);
         }
 
@@ -108,7 +110,7 @@ internal sealed class TrainingRun
         {
             long began = Stopwatch.GetTimestamp();
             metrics.Clear();
-            Step(step, metrics);
+            TakeStep(step, metrics, folder);
             if (Totals.TrainedTokens > 0)
             {
                 metrics[MetricNames.NumTokens] = Totals.TrainedTokens;
@@ -116,6 +118,7 @@ internal sealed class TrainingRun
 
             metrics[MetricNames.StepTime] = Stopwatch.GetElapsedTime(began).TotalSeconds;
             Report(step + 1, metrics, folder, progress);
+            watch.Observe(step + 1, metrics, Tell);
             bool isLast = step + 1 == Steps;
             if (folder is not null && (isLast || (Options.CheckpointEvery > 0 && (step + 1) % Options.CheckpointEvery == 0)))
             {
@@ -146,18 +149,39 @@ internal sealed class TrainingRun
             MismatchBits = Totals.MismatchBits,
             ComparedTokens = Totals.ComparedTokens,
             Metrics = metrics.ToDictionary(),
+            Warnings = watch.Warnings,
             Output = folder?.Path,
         };
     }
 
-    private void Report(int taken, MetricRow metrics, RunFolder? folder, IProgress<TrainingProgress>? progress)
+    // An optimizer counts its own steps, several of them to one of the run; what stops the run names the run's.
+    private void TakeStep(int step, MetricRow metrics, RunFolder? folder)
     {
-        if (!double.IsFinite(metrics[MetricNames.Loss]))
+        try
         {
-            throw new TrainingDivergedException(taken, "the loss",
-                "Lower optimizer.learning_rate, or continue from the last checkpoint with --resume.");
+            Step(step, metrics);
+        }
+        catch (TrainingDivergedException error)
+        {
+            throw Diverged(step + 1, error.Tensor, folder);
         }
 
+        if (!double.IsFinite(metrics[MetricNames.Loss]))
+        {
+            throw Diverged(step + 1, "the loss", folder);
+        }
+    }
+
+    private static TrainingDivergedException Diverged(int step, string tensor, RunFolder? folder) =>
+        new(step, tensor, "Lower optimizer.learning_rate, or look at the data of this step. " + (folder?.CheckpointStep is { } last
+            ? $"The last good checkpoint is {folder.CheckpointPath(last)}; go on from it with --resume {folder.Path}."
+            : "There is no checkpoint to go on from; set train.checkpoint_every."));
+
+    private void Tell(TrainingWarning warning) =>
+        Log.Warned(Logger, Command, warning.Step, warning.Kind, warning.Value, warning.Threshold, warning.Remedy);
+
+    private void Report(int taken, MetricRow metrics, RunFolder? folder, IProgress<TrainingProgress>? progress)
+    {
         folder?.Metrics.Write(taken, metrics);
         progress?.Report(new TrainingProgress(taken, Steps, metrics));
         if (taken % Options.LogEvery == 0 || taken == Steps)
@@ -166,11 +190,23 @@ internal sealed class TrainingRun
         }
     }
 
+    // A gradient may be finite and its step not: weights that are no numbers never replace a good checkpoint.
     private void Commit(RunFolder folder, Checkpoint checkpoint, int taken)
     {
+        foreach ((string name, ParameterStore store, Optimizer _) in Models)
+        {
+            if (FirstNotFinite(store) is { } parameter)
+            {
+                throw Diverged(taken, $"the weight {parameter} of the {name}", folder);
+            }
+        }
+
         folder.WriteCheckpoint(taken, Options.KeepCheckpoints, path => checkpoint.Write(path, taken));
         Log.Committed(Logger, Command, taken, folder.Path);
     }
+
+    private static string? FirstNotFinite(ParameterStore store) =>
+        store.Parameters.FirstOrDefault(parameter => parameter.Value.ToArray<float>().Any(value => !float.IsFinite(value)))?.Name;
 }
 
 /// <summary>Log messages of the trainers.</summary>
@@ -187,6 +223,12 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Command}: {Plan}")]
     public static partial void Planned(ILogger logger, string command, MemoryPlan plan);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Command}: step {Step}: {Kind} is {Value:G4}, beyond {Threshold:G4}; {Remedy}")]
+    public static partial void Warned(ILogger logger, string command, long step, string kind, double value, double threshold, string remedy);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Command}: reward '{Reward}' gave no score for {Count} of {Samples} samples, first for the prompt {Prompt}: {Cause}")]
+    public static partial void RewardFailed(ILogger logger, string command, string reward, int count, int samples, string prompt, string cause);
 
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "{Command}: {Long} of {Count} pairs have a side of more than {Longest} tokens; {LeftOut} pairs were left out, others cut")]

@@ -22,6 +22,7 @@ internal abstract class ConfiguredCommand : Command
     private readonly Option<bool> jsonFlag = new("--json") { Description = "Standard output carries the summary alone; all else goes to standard error." };
     private readonly Option<bool> quickFlag = new("--quick") { Description = "Small settings, at most 5 GFLOP in all: for tests and slow devices." };
     private readonly List<(Option<string?> Flag, string Key)> shortcuts = [];
+    private readonly List<(Option<bool> Flag, string Key)> switches = [];
 
     /// <param name="name">The command.</param>
     /// <param name="description">What it does.</param>
@@ -32,6 +33,13 @@ internal abstract class ConfiguredCommand : Command
         Option[] ofRuns = [outFlag, resumeFlag, quickFlag];
         foreach (Option option in isRun ? [.. always, .. ofRuns] : always)
             Options.Add(option);
+        foreach ((string flag, string key, string meaning) in Switches)
+        {
+            Option<bool> option = new(flag) { Description = $"{meaning} (key: {key})." };
+            switches.Add((option, key));
+            Options.Add(option);
+        }
+
         SetAction(InvokeAsync);
     }
 
@@ -42,6 +50,9 @@ internal abstract class ConfiguredCommand : Command
     /// <summary>Does the work.</summary>
     /// <returns>A code of <see cref="ExitCode"/>.</returns>
     protected abstract Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken);
+
+    /// <summary>Flags without a value, each of which sets one key to true.</summary>
+    protected virtual IEnumerable<(string Flag, string Key, string Description)> Switches => [];
 
     /// <summary>A flag that is short for one key.</summary>
     protected void AddShortcut(string flag, string key, string description)
@@ -93,6 +104,8 @@ internal abstract class ConfiguredCommand : Command
         SetFrom(layers, "output", parsed.GetValue(outFlag), "--out");
         foreach ((Option<string?> flag, string key) in shortcuts)
             SetFrom(layers, key, parsed.GetValue(flag), flag.Name);
+        foreach ((Option<bool> flag, string key) in switches)
+            SetFrom(layers, key, parsed.GetValue(flag) ? "true" : null, flag.Name);
     }
 
     private static void SetFrom(OptionLayers layers, string key, string? value, string flag)

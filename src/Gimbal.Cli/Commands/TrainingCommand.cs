@@ -14,6 +14,10 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
     /// <summary>Loads model and data and prepares the trainer; whatever is wrong with them shows here, before the run starts.</summary>
     protected abstract TrainingJob Prepare(CommandContext context, T options, Device device);
 
+    /// <summary>The flags that every trainer has.</summary>
+    protected override IEnumerable<(string Flag, string Key, string Description)> Switches =>
+        [("--strict", "watch.strict", "Ends with exit code 1 if the run was warned of anything")];
+
     /// <summary>What the trainer's rate counts.</summary>
     protected virtual string Unit => "tokens";
 
@@ -70,7 +74,10 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
         Tell(messages, result, before, after, Unit);
         messages.WriteLine($"model in {Path.Combine(folder, "model")}, report in {Path.Combine(folder, "report.html")}");
         context.Output.Summary(json.TrimEnd());
-        return ExitCode.Success;
+        if (!options.Watch.Strict || result.Warnings.Count == 0)
+            return ExitCode.Success;
+        await Console.Error.WriteLineAsync($"gimbal: --strict: the run was warned of {string.Join(", ", result.Warnings.Select(warning => warning.Kind))}.").ConfigureAwait(false);
+        return ExitCode.Failure;
     }
 
     private RunSummary Summarize(string task, T options, Device device, TrainingResult result, Judged before, Judged after) => new()
@@ -91,6 +98,7 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
                 PeakBytes = result.PeakBytes,
                 MismatchBits = result.MismatchBits,
                 ComparedTokens = result.ComparedTokens,
+                Warnings = result.Warnings.Count > 0 ? result.Warnings : null,
             },
         ],
     };

@@ -85,10 +85,10 @@ internal static class TrainingInputs
         {
             case "sums":
                 SumsTask sums = new(seed);
-                return (new PromptDataset(First(sums.Train, data.Rows)), Take(sums.HeldOut, eval.Problems), model ?? sums.Reward);
+                return (new PromptDataset(First(sums.Train, data.Rows)), Take(sums.HeldOut, eval.Problems), model ?? Limited(sums.Reward, options));
             case "stories":
                 StoriesTask stories = Stories(layers);
-                return (new PromptDataset(First(stories.Train, data.Rows)), Take(stories.HeldOut, eval.Problems), model ?? stories.Reward);
+                return (new PromptDataset(First(stories.Train, data.Rows)), Take(stories.HeldOut, eval.Problems), model ?? Limited(stories.Reward, options));
             default:
                 PromptDataset all = new PromptDataset(First(PromptDataset.FromJsonl(Needed(data)), data.Rows));
                 IReward reward = model ?? Reward.FromOptions(options);
@@ -111,6 +111,9 @@ internal static class TrainingInputs
         bool isVerifier = greedy.Rewards.All(reward => reward is 0 or 1);
         return new Judged(isVerifier ? new Compare.Proportion(greedy.Right, greedy.Count) : null, drawn.Reward, drawn.Kl);
     }
+
+    private static IReward Limited(IReward reward, RewardFunctionOptions options) =>
+        options.TimeoutSeconds > 0 ? Reward.WithTimeLimit(reward, TimeSpan.FromSeconds(options.TimeoutSeconds)) : reward;
 
     private static StoriesTask Stories(OptionLayers layers)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Compare;
 
@@ -50,6 +51,10 @@ internal sealed record MethodSummary
     public long MismatchBits { get; init; }
 
     public long ComparedTokens { get; init; }
+
+    /// <summary>Thresholds that the run crossed; absent where none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<TrainingWarning>? Warnings { get; init; }
 }
 
 /// <summary>A measure at the start and at the end of a run.</summary>

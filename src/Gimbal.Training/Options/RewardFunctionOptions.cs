@@ -38,6 +38,10 @@ public sealed record RewardFunctionOptions : IOptions
     [Description("Scores are clipped to +- clip; 0: no clipping.")]
     public float Clip { get; init; } = 0f;
 
+    /// <summary>Seconds that the scoring of a batch may take; samples of a batch that takes longer are left out; 0: no limit. Not for a reward model.</summary>
+    [Description("Seconds that the scoring of a batch may take; samples of a batch that takes longer are left out; 0: no limit. Not for a reward model.")]
+    public float TimeoutSeconds { get; init; } = 0f;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public void Validate()
@@ -46,6 +50,7 @@ public sealed record RewardFunctionOptions : IOptions
         OptionCheck.Folder("reward.model", Model);
         OptionCheck.AtLeast("reward.target", Target, 1);
         OptionCheck.AtLeast("reward.clip", Clip, 0f);
+        OptionCheck.Within("reward.timeout_seconds", TimeoutSeconds, 0f, 1e6f);
         OptionCheck.Needed("reward.pattern", Pattern, Kind == RewardKind.Regex, "reward.kind is regex");
         OptionCheck.Needed("reward.lexicon", Lexicon, Kind == RewardKind.Lexicon, "reward.kind is lexicon");
         OptionCheck.Needed("reward.model", Model, Kind == RewardKind.Model, "reward.kind is model");

@@ -44,6 +44,9 @@ public abstract record TrainerOptions : IOptions
     /// <summary>AdamW, clipping and schedule.</summary>
     public OptimizerOptions Optimizer { get; init; } = new();
 
+    /// <summary>Thresholds that the run is warned of.</summary>
+    public WatchOptions Watch { get; init; } = new();
+
     /// <summary>Continue the run in <see cref="Output"/> from its last checkpoint, bit for bit.</summary>
     [JsonIgnore]
     public bool Resume { get; init; }
@@ -67,5 +70,6 @@ public abstract record TrainerOptions : IOptions
         OptionCheck.AtLeast("train.sample_every", SampleEvery, 0);
         OptionCheck.AtLeast("train.micro_batch", MicroBatch, 0);
         Optimizer.Validate();
+        Watch.Validate();
     }
 }

@@ -89,6 +89,22 @@ public static partial class Reward
         return new ShuffledReward(reward, seed);
     }
 
+    /// <summary>
+    /// Another reward's scores, waited for no longer than a limit; the parts of a weighted sum have the limit each. The reward is
+    /// asked on a thread of its own, and one that hangs is left behind there: it must not compute on the trainer's device.
+    /// </summary>
+    /// <param name="reward">Whose scores.</param>
+    /// <param name="limit">Time that a batch may take.</param>
+    /// <exception cref="TimeoutException">On scoring: the batch took longer.</exception>
+    public static IReward WithTimeLimit(IReward reward, TimeSpan limit)
+    {
+        ArgumentNullException.ThrowIfNull(reward);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(limit, TimeSpan.Zero);
+        return reward is WeightedReward sum
+            ? new WeightedReward([.. sum.Parts.Select(part => (part.Weight, WithTimeLimit(part.Reward, limit)))])
+            : new TimeLimitedReward(reward, limit);
+    }
+
     /// <summary>Scores of a reward model at the last token, standardised and clipped where asked.</summary>
     /// <param name="model">The model; it stays the caller's to dispose.</param>
     /// <param name="standardizeBy">Moments that scores are centred and scaled by; null: scores as they are.</param>
@@ -112,7 +128,13 @@ public static partial class Reward
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        return Clipped(options.Kind switch
+        return options.TimeoutSeconds > 0 && options.Kind != RewardKind.Model
+            ? WithTimeLimit(OfKind(options, device), TimeSpan.FromSeconds(options.TimeoutSeconds))
+            : OfKind(options, device);
+    }
+
+    private static IReward OfKind(RewardFunctionOptions options, Device? device) =>
+        Clipped(options.Kind switch
         {
             RewardKind.Exact => Exact(options.Column),
             RewardKind.Numeric => Numeric(options.Column),
@@ -121,7 +143,6 @@ public static partial class Reward
             RewardKind.Lexicon => Lexicon(options.Lexicon!),
             _ => LoadModel(options, device ?? throw new InvalidConfigException("reward.kind", "a reward model needs a device to run on.")),
         }, options.Clip);
-    }
 
     /// <summary>sum_i weight_i * reward_i. A part that leaves a sample out adds nothing; a sample that every part leaves out is left out.</summary>
     public static WeightedReward Sum(params ReadOnlySpan<(float Weight, IReward Reward)> parts) => new(parts);

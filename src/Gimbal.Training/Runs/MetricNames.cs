@@ -72,6 +72,9 @@ public static class MetricNames
     /// <summary>Mean reward of the rollout.</summary>
     public const string Reward = "reward";
 
+    /// <summary>Samples left out of the step since the reward failed on them.</summary>
+    public const string RewardFailures = "reward_failures";
+
     /// <summary>Mean standard deviation of the rewards within a group.</summary>
     public const string RewardStd = "reward_std";
 

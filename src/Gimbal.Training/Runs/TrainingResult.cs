@@ -30,6 +30,9 @@ public sealed record TrainingResult
     /// <summary>Metrics of the last step.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>Thresholds that were crossed, those before a resume included.</summary>
+    public IReadOnlyList<TrainingWarning> Warnings { get; init; } = [];
+
     /// <summary>The run folder, if there is one.</summary>
     public string? Output { get; init; }
 }

@@ -70,6 +70,21 @@ public sealed class CommandRunTests
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(run, "model")));
     }
 
+    [Fact]
+    public void A_strict_run_that_was_warned_ends_with_1_and_its_summary_says_of_what()
+    {
+        using TemporaryFolder temporary = new();
+        string[] settings = ["grpo", "--quick", "--json", "--set", "watch.window=1", "--set", "watch.length_ratio=1.0001"];
+        (int lenient, string output, string _) = CommandLineTests.Run([.. settings, "--out", temporary.File("lenient")]);
+        Assert.Equal(0, lenient);
+        TrainingWarning warning = Assert.Single(RunSummary.FromJson(output).Methods[0].Warnings!, warning => warning.Kind == "length_ratio");
+
+        (int strict, string same, string error) = CommandLineTests.Run([.. settings, "--strict", "--out", temporary.File("strict")]);
+        Assert.Equal(1, strict);
+        Assert.Contains("length_ratio", error, StringComparison.Ordinal);
+        Assert.Contains(warning, RunSummary.FromJson(same).Methods[0].Warnings!);
+    }
+
     /// <summary>50 steps of a rollout fall into CartPole's one minibatch, not into Pendulum's 64.</summary>
     [Fact]
     public void A_control_task_brings_its_own_settings()
