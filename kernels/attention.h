@@ -24,7 +24,8 @@ constexpr int64_t attention_tiles(int64_t rows, int64_t sequences, int64_t tile)
 
 struct AttentionSequences {
     const int32_t *q_starts, *k_starts, *k_lengths, *pages;
-    int64_t sequences, tokens, kv_rows, page_size, max_pages, max_length;
+    int64_t sequences, tokens, kv_rows, page_size, max_pages;
+    int64_t max_length; // of the keys of a sequence, if the workspace depends on it
     FaultSite q_starts_fault, k_starts_fault, k_lengths_fault, pages_fault;
 };
 
@@ -65,6 +66,15 @@ struct AttentionBackwardArguments {
 // together lie in different banks.
 constexpr int64_t attention_floats(int64_t rows, int64_t width) {
     return (rows + 2 * kAttentionKeys) * (width + 4) + rows * (kAttentionKeys + 4) + rows * width;
+}
+// Bytes of shared memory for `warps` warps on the tensor cores that work together: their queries, two blocks of keys
+// and values, and, where they walk several splits, the sums of the splits before.
+constexpr int64_t attention_tensor_bytes(int warps, int64_t width, bool all_splits) {
+    return 2 * (16 * warps + 4 * kAttentionKeys) * (width + 8) + (all_splits ? 64 * warps * width : 0);
+}
+// The same in the backward: 16 rows of a warp and two blocks of 32, of two matrices each, and lse and D of the queries.
+constexpr int64_t attention_tensor_backward_bytes(int warps, int64_t width) {
+    return 2 * 2 * (16 * warps + 2 * 32) * (width + 8) + 4 * 2 * 2 * 32;
 }
 constexpr int64_t attention_backward_floats(int64_t width) {
     return (2 * kAttentionBackwardRows + 2 * kAttentionKeys) * (width + 4) +

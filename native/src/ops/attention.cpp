@@ -10,8 +10,8 @@ void check_shape(const Arguments& check, const gb_attention_shape* shape) {
     check.pointer("shape", shape);
     check.require(shape->struct_size == static_cast<int32_t>(sizeof *shape), "shape.struct_size",
                   "sizeof(gb_attention_shape)", shape->struct_size);
-    check.dtype("shape.dtype", shape->dtype, {GB_FLOAT32});
-    check.dtype("shape.kv_dtype", shape->kv_dtype, {GB_FLOAT32});
+    check.storage("shape.dtype", shape->dtype);
+    check.dtype("shape.kv_dtype", shape->kv_dtype, {shape->dtype});
     check.size("shape.sequences", shape->sequences);
     check.size("shape.tokens", shape->tokens);
     check.size("shape.kv_heads", shape->kv_heads, 1);

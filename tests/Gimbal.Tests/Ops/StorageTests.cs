@@ -195,6 +195,27 @@ public sealed class StorageTests : OpTests
     });
 
     [Theory]
+    [InlineData(136)]
+    [InlineData(257)]
+    public void AttentionOfWideHeads(int headDim) => Check(tests =>
+    {
+        const int Length = 70, Heads = 4, KeyHeads = 2;
+        Tensor q = tests.Stored(Normal(Length * Heads * headDim, seed: 1), [Length, Heads * headDim]), starts = tests.From(0, Length);
+        Tensor k = tests.Stored(Normal(Length * KeyHeads * headDim, seed: 2), [Length, KeyHeads * headDim]);
+        Tensor v = tests.Stored(Normal(Length * KeyHeads * headDim, seed: 3), [Length, KeyHeads * headDim]);
+        Tensor y = tests.Stored(new float[Length * Heads * headDim], [Length, Heads * headDim]), lse = tests.Zeros([Length, Heads]);
+        Tensor dq = tests.Stored(new float[Length * Heads * headDim], [Length, Heads * headDim]);
+        Tensor dk = tests.Stored(new float[Length * KeyHeads * headDim], [Length, KeyHeads * headDim]);
+        Tensor dv = tests.Stored(new float[Length * KeyHeads * headDim], [Length, KeyHeads * headDim]);
+        Ops.Attention(q, k, v, starts, tests.From(0), tests.From(Length), default, y, lse, headDim, 1 / MathF.Sqrt(headDim));
+        // The same y for both: what the forward stored is compared above, and rounded it is no longer the CPU's.
+        Tensor rounded = tests.Stored(Normal(Length * Heads * headDim, seed: 4), [Length, Heads * headDim]);
+        Ops.AttentionBackward(q, k, v, rounded, lse, tests.Stored(Normal(Length * Heads * headDim, seed: 5), [Length, Heads * headDim]), starts,
+            dq, dk, dv, headDim, 1 / MathF.Sqrt(headDim));
+        return tests.Read(y, lse, dq, dk, dv);
+    });
+
+    [Theory]
     [InlineData(1300)]
     [InlineData(1027)]
     public void LogprobGather(int vocabulary) => Check(tests =>
