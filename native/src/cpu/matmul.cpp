@@ -24,7 +24,7 @@ constexpr int64_t kLeftRows = 192;      // packed rows of A: with kDepth 384 KiB
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kResident = 1 << 17;  // elements of B that stay in the second-level cache beside A
 constexpr int64_t kSmallWork = 1 << 19; // multiply-adds that are not worth a second thread
-constexpr int64_t kGrain = 1 << 26;     // multiply-adds of a task that is long beside its start
+constexpr int64_t kGrain = 1 << 28;     // multiply-adds of a task that is long beside its start
 
 int64_t minimum(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -46,24 +46,35 @@ void multiply_panels(const Product& product, const float* left, const RightPanel
     const int64_t panels = panel_count(columns), most = panels_for((rows + groups.count - 1) / groups.count);
     const bool add = product.accumulate || p > 0;
     const float* bias = p + depth == product.k && product.bias != nullptr ? product.bias + j : nullptr;
-    const auto multiply_tile_at = [&](int64_t g, int64_t panel, int64_t ahead) {
+    // `later`: distance from the panels of this tile to those to fetch meanwhile, each group of rows its share.
+    const auto multiply_tile_at = [&](int64_t g, int64_t panel, int64_t later, int64_t next_g, int64_t next_panel) {
         const int64_t row = groups.row(g), height = groups.row(g + 1) - row, column = panel * kLanes;
         const int64_t width = minimum(panels - panel, most);
-        const Output out{product.c + (i + row) * product.ldc + j + column, product.ldc,
-                         bias != nullptr ? bias + column : nullptr, minimum(columns - column, width * kLanes), add};
+        float* c = product.c + i * product.ldc + j;
+        const Output out{c + row * product.ldc + column, product.ldc, bias != nullptr ? bias + column : nullptr,
+                         minimum(columns - column, width * kLanes), add};
+        const float* b = right.data + panel * right.panel_step;
+        const Ahead ahead{b + later + g * (depth * kPanelColumns / groups.count),
+                          (kPanelColumns + groups.count - 1) / groups.count,
+                          c + groups.row(next_g) * product.ldc + next_panel * kLanes};
         kTiles[static_cast<std::size_t>(width - 1)][static_cast<std::size_t>(height - 1)](
-            left + row * depth, right.data + panel * right.panel_step, right.panel_step, depth, ahead, out);
+            left + row * depth, b, right.panel_step, depth, ahead, out);
     };
     if (columns * depth <= kResident) {
+        // The panels stay: what comes next from memory is their next block of K.
+        const int64_t later = product.packed != nullptr ? depth * kPanelColumns : 0;
         for (int64_t g = 0; g < groups.count; ++g)
-            for (int64_t panel = 0; panel < panels; panel += most)
-                multiply_tile_at(g, panel, 0);
+            for (int64_t panel = 0; panel < panels; panel += most) {
+                const bool ends = panel + most >= panels;
+                multiply_tile_at(g, panel, later, ends ? g + 1 : g, ends ? 0 : panel + most);
+            }
         return;
     }
-    // While the first rows meet some panels, the next ones come from memory.
     for (int64_t panel = 0; panel < panels; panel += most)
-        for (int64_t g = 0; g < groups.count; ++g)
-            multiply_tile_at(g, panel, g == 0 ? most * right.panel_step : 0);
+        for (int64_t g = 0; g < groups.count; ++g) {
+            const bool ends = g + 1 == groups.count;
+            multiply_tile_at(g, panel, most * right.panel_step, ends ? 0 : g + 1, ends ? panel + most : panel);
+        }
 }
 
 RightPanels right_panels(const Product& product, int64_t j, int64_t columns, int64_t p, int64_t depth, float* scratch) {
@@ -149,8 +160,8 @@ void multiply(Cpu& cpu, const Product& product) {
     while (down() * across() < wanted) {
         const bool has_rows = height >= 8 * kTileRows, has_columns = width >= (height > 4 * kTileRows ? 256 : 128);
         if (!has_rows && !has_columns) break;
-        if (has_columns && (!has_rows || width * row_cost >= height * column_cost))
-            width = round_up((width + 1) / 2, 2 * kPanelColumns);
+        if (has_columns && (!has_rows || width * row_cost > height * column_cost))
+            width = round_up((width + 1) / 2, kPanelColumns);
         else
             height = (height + 1) / 2;
     }

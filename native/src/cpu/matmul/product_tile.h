@@ -17,13 +17,31 @@ struct Output {
     bool add;
 };
 
+// What a tile asks memory for beside its work, at the pace of its work: hints that come faster than memory answers are
+// dropped. Any address will do.
+struct Ahead {
+    const float* b; // a piece of the panels of a later tile, `b_panel` apart as its own
+    int64_t b_step; // floats of it for each step of the depth
+    const float* c; // the first output of the next tile, ldc as its own
+};
+
 template <int Rows, int Panels>
-void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, int64_t ahead, const Output& out) {
-    // The outputs are needed when the chain is done: by then they are in the cache.
-    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { prefetch(out.c + r * out.ldc + p * kLanes); }); });
+void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
+                  const Output& out) {
     F16 sum[Rows][Panels];
     unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
-    multiply_tile<Rows, Panels, 1, Rows>(sum, a, b, b_panel, kPanelColumns, depth, ahead);
+    const float *next_b = ahead.b, *next_c = ahead.c;
+    // In as many pieces as there are rows, a row of the next outputs with each.
+    for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += out.ldc) {
+        unroll<Panels>([&](auto p) { prefetch(next_c + p * kLanes); });
+        const int64_t end = depth * (r + 1) / Rows;
+        multiply_tile<Rows, Panels, 1, Rows>(sum, a + begin * Rows, b + begin * kPanelColumns, b_panel, kPanelColumns,
+                                             end - begin, [&] {
+                                                 unroll<Panels>([&](auto p) { prefetch_far(next_b + p * b_panel); });
+                                                 next_b += ahead.b_step;
+                                             });
+        begin = end;
+    }
     const auto finish = [&](auto p, auto n, auto add, auto has_bias) {
         const F16 bias = has_bias ? load(out.bias + p * kLanes, n) : zero();
         unroll<Rows>([&](auto r) {
@@ -52,7 +70,7 @@ void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth
         out.add ? finish_all(yes, no) : finish_all(no, no);
 }
 
-using TileFunction = void(const float*, const float*, int64_t, int64_t, int64_t, const Output&);
+using TileFunction = void(const float*, const float*, int64_t, int64_t, const Ahead&, const Output&);
 
 // Few rows take more panels at a time: a chain has a latency, and several must run at once to hide it; and each panel
 // is a stream of memory, of which several run faster than one.

@@ -27,21 +27,24 @@ template <int N, class Body> GB_INLINE void unroll(Body&& body) {
 }
 
 // sum[r][p] += sum_d a(r, d) * b(d, p), with a(r, d) at a[r * AStep + d * ADepth] and the 16 columns of panel p at
-// b[p * b_panel + d * b_depth].
-template <int Rows, int Panels, int AStep, int ADepth>
+// b[p * b_panel + d * b_depth]. Calls step() beside each step of the depth.
+template <int Rows, int Panels, int AStep, int ADepth, class Step>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
-                             int64_t depth, int64_t ahead = 0) {
+                             int64_t depth, Step&& step) {
     for (int64_t d = 0; d < depth; ++d, a += ADepth, b += b_depth) {
         F16 columns[Panels];
-        unroll<Panels>([&](auto p) {
-            columns[p] = load(b + p * b_panel);
-            if (ahead != 0) prefetch_far(b + p * b_panel + ahead);
-        });
+        unroll<Panels>([&](auto p) { columns[p] = load(b + p * b_panel); });
+        step();
         unroll<Rows>([&](auto r) {
             const F16 x = broadcast(a[r * AStep]);
             unroll<Panels>([&](auto p) { sum[r][p] = fma(x, columns[p], sum[r][p]); });
         });
     }
+}
+template <int Rows, int Panels, int AStep, int ADepth>
+GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
+                             int64_t depth) {
+    multiply_tile<Rows, Panels, AStep, ADepth>(sum, a, b, b_panel, b_depth, depth, [] {});
 }
 
 // Calls body.template operator()<Rows>() for the run-time `rows` in 1..Maximum.
