@@ -15,14 +15,24 @@ internal static class BenchCommand
         Option<string> op = new("--op") { Description = "Only ops whose name contains this.", DefaultValueFactory = _ => "" };
         Option<bool> quick = new("--quick") { Description = "Small shapes, a second in all: a check that every op runs." };
         Option<bool> json = new("--json") { Description = "Standard output carries JSON alone." };
+        Option<bool> check = new("--check") { Description = "Only that no kernel has become slow: ratios to plain loops, a second in all." };
         WorkloadArguments work = new();
-        Command command = new("bench", "Times each op, or whole workloads: milliseconds, rate, share of the floor.") { device, threads, op, quick, json };
+        Command command = new("bench", "Times each op, or whole workloads: milliseconds, rate, share of the floor.") { device, threads, op, quick, json, check };
         work.AddTo(command);
-        command.SetAction((parsed, cancellationToken) => Task.FromResult(work.IsGiven(parsed)
-            ? work.Run(parsed, parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)
+        command.SetAction((parsed, cancellationToken) => Task.FromResult(parsed.GetValue(check) ? Check()
+            : work.IsGiven(parsed) ? work.Run(parsed, parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)
             : Run(parsed.GetValue(device)!, parsed.GetValue(threads),
             parsed.GetValue(op)!, parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)));
         return command;
+    }
+
+    private static int Check()
+    {
+        IReadOnlyList<SpeedCheckResult> results = SpeedCheck.Run();
+        foreach (SpeedCheckResult result in results)
+            Console.Out.WriteLine(FormattableString.Invariant(
+                $"{result.Operation,-20} {result.Ratio,8:0.0} times a plain loop; wanted {result.Least:0} {(result.Passes ? "" : "SLOW")}").TrimEnd());
+        return results.All(result => result.Passes) ? ExitCode.Success : ExitCode.Failure;
     }
 
     private static int Run(string name, int threads, string filter, bool isQuick, bool isJson, CancellationToken cancellationToken)
