@@ -10,6 +10,7 @@ set -uo pipefail
 [[ $# -eq 1 ]] || { echo "usage: scripts/gpu-check.sh OUT_DIR" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
+rm -rf "$out/sft" "$out/compare" "$out/cubin" # of an earlier call
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 program=${GIMBAL_PROGRAM:-$PWD/program}
