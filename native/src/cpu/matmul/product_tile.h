@@ -25,6 +25,9 @@ struct Ahead {
     const float* c; // the first output of the next tile, ldc as its own
 };
 
+// Fewer rows run as fast as memory streams by itself.
+constexpr int kFetchingRows = 3;
+
 template <int Rows, int Panels>
 void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
                   const Output& out) {
@@ -35,11 +38,12 @@ void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth
     for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += out.ldc) {
         unroll<Panels>([&](auto p) { prefetch(next_c + p * kLanes); });
         const int64_t end = depth * (r + 1) / Rows;
-        multiply_tile<Rows, Panels, 1, Rows>(sum, a + begin * Rows, b + begin * kPanelColumns, b_panel, kPanelColumns,
-                                             end - begin, [&] {
-                                                 unroll<Panels>([&](auto p) { prefetch_far(next_b + p * b_panel); });
-                                                 next_b += ahead.b_step;
-                                             });
+        multiply_tile<Rows, Panels, 1, Rows>(
+            sum, a + begin * Rows, b + begin * kPanelColumns, b_panel, kPanelColumns, end - begin, [&] {
+                if constexpr (Rows >= kFetchingRows)
+                    unroll<Panels>([&](auto p) { prefetch_far(next_b + p * b_panel); });
+                next_b += ahead.b_step;
+            });
         begin = end;
     }
     const auto finish = [&](auto p, auto n, auto add, auto has_bias) {
