@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Gimbal.Models;
 using Gimbal.Training;
 using Microsoft.Extensions.Logging;
