@@ -103,6 +103,7 @@ internal sealed class TrainingRun
         }
 
         MetricRow metrics = new();
+        Action<TrainingWarning> tell = Tell;
         Stopwatch clock = Stopwatch.StartNew();
         long tokensBefore = Totals.TrainedTokens + Totals.GeneratedTokens;
         int step = start;
@@ -118,7 +119,7 @@ internal sealed class TrainingRun
 
             metrics[MetricNames.StepTime] = Stopwatch.GetElapsedTime(began).TotalSeconds;
             Report(step + 1, metrics, folder, progress);
-            watch.Observe(step + 1, metrics, Tell);
+            watch.Observe(step + 1, metrics, tell);
             bool isLast = step + 1 == Steps;
             if (folder is not null && (isLast || (Options.CheckpointEvery > 0 && (step + 1) % Options.CheckpointEvery == 0)))
             {

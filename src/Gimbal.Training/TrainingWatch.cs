@@ -133,34 +133,50 @@ internal sealed class TrainingWatch(WatchOptions options)
         }
     }
 
-    /// <summary>The first value of a metric and its last few.</summary>
+    /// <summary>The first value of a metric and its last few, in memory that is taken once.</summary>
     private sealed class Gauge(int window)
     {
-        private readonly Queue<double> values = new();
+        private readonly double[] values = new double[window];
+        private readonly double[] sorted = new double[window];
+        private int next;
 
         public double First { get; private set; } = double.NaN;
 
-        public bool IsFull => values.Count == window;
+        public bool IsFull { get; private set; }
 
-        public double Mean => values.Average();
+        public double Mean
+        {
+            get
+            {
+                double sum = 0;
+                foreach (double value in Known)
+                {
+                    sum += value;
+                }
+
+                return sum / Known.Length;
+            }
+        }
 
         public double Median
         {
             get
             {
-                double[] sorted = [.. values.Order()];
-                return sorted.Length == 0 ? double.NaN : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+                Span<double> ordered = sorted.AsSpan(0, Known.Length);
+                Known.CopyTo(ordered);
+                ordered.Sort();
+                return ordered.IsEmpty ? double.NaN : (ordered[(ordered.Length - 1) / 2] + ordered[ordered.Length / 2]) / 2;
             }
         }
+
+        private ReadOnlySpan<double> Known => values.AsSpan(0, IsFull ? values.Length : next);
 
         public void Add(double value)
         {
             First = double.IsNaN(First) ? value : First;
-            values.Enqueue(value);
-            if (values.Count > window)
-            {
-                values.Dequeue();
-            }
+            values[next] = value;
+            next = (next + 1) % values.Length;
+            IsFull |= next == 0;
         }
     }
 }
