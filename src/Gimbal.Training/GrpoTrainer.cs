@@ -39,6 +39,7 @@ public sealed class GrpoTrainer : IDisposable
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
     private readonly RewardCalls calls;
+    private readonly FlightRecorder? recorder;
     private readonly Tensor statistics;
     private readonly int microBatch;
     private readonly float temperature;
@@ -97,6 +98,8 @@ public sealed class GrpoTrainer : IDisposable
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         statistics.Clear();
         loss = RowLoss;
+        recorder = options.Record ? new FlightRecorder(policy.Tokenizer, options.Ratio,
+            options.Loss is PolicyLossKind.Clip or PolicyLossKind.Cispo ? (options.ClipLow, options.ClipHigh) : null) : null;
         calls = new RewardCalls("grpo", logger);
         run = new TrainingRun
         {
@@ -139,7 +142,7 @@ public sealed class GrpoTrainer : IDisposable
         order.Fill(step, rows);
         Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], options.GroupSize, options.Sampling,
             options.Seed, step, CancellationToken.None);
-        if (options.Aggregation == RewardAggregation.NormalizeThenSum)
+        if (options.Aggregation == RewardAggregation.NormalizeThenSum || recorder is not null)
         {
             rollout.ScoreParts(reward, CancellationToken.None, calls);
         }
@@ -150,13 +153,24 @@ public sealed class GrpoTrainer : IDisposable
 
         RolloutTokens tokens = Prepare(rollout, metrics);
 
-        // Several passes over the rollout, each split into optimizer steps.
+        // Several passes over the rollout, each split into optimizer steps. A step that diverges leaves its record too.
         int updates = options.InnerEpochs * options.Minibatches, perUpdate = tokens.Count / options.Minibatches;
-        for (int update = 0; update < updates; update++)
+        recorder?.Begin(tokens);
+        try
         {
-            int part = update % options.Minibatches;
-            tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
-            Update(tokens, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0);
+            for (int update = 0; update < updates; update++)
+            {
+                int part = update % options.Minibatches;
+                tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
+                Update(tokens, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0);
+            }
+        }
+        finally
+        {
+            if (run.Folder is { } folder)
+            {
+                recorder?.Write(folder, step, options.GroupSize, rollout, tokens, tokens.TokenAdvantages, reference is not null, hasSampleAdvantages: true);
+            }
         }
 
         totals.Samples += tokens.Count;
@@ -255,6 +269,7 @@ public sealed class GrpoTrainer : IDisposable
             pass.Compare(logprob, column.Download(old), totals);
         }
 
+        recorder?.Take(tokens, samples, column.Download(logprob));
         pass.Tape.Backward();
         totals.TrainedTokens += pass.Batch.Tokens;
         bonusSum += options.EntropyCoefficient == 0 ? 0 : options.EntropyCoefficient * Product(weights, entropy);

@@ -39,10 +39,11 @@ public sealed class PpoTrainer : IDisposable
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
     private readonly RewardCalls calls;
+    private readonly FlightRecorder? recorder;
     private readonly int microBatch;
     private readonly float temperature;
     private readonly RowLoss loss;
-    private readonly Column oldColumn = new(), weightColumn = new();
+    private readonly Column oldColumn = new(), weightColumn = new(), recordColumn = new();
     private Tensor old, advantages, weights;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
@@ -88,6 +89,8 @@ public sealed class PpoTrainer : IDisposable
         values = new ScorePass(pass.Arena);
         statistics = new PpoStatistics(pass.Arena);
         loss = RowLoss;
+        recorder = options.Record ? new FlightRecorder(policy.Tokenizer, RatioLevel.Token,
+            (options.ClipRange, options.ClipRangeHigh == 0 ? options.ClipRange : options.ClipRangeHigh)) : null;
         calls = new RewardCalls("ppo", logger);
         run = new TrainingRun
         {
@@ -134,17 +137,36 @@ public sealed class PpoTrainer : IDisposable
         order.Fill(step, rows);
         Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], 1, options.Sampling, options.Seed, step,
             CancellationToken.None);
-        rollout.Score(reward, CancellationToken.None, calls);
+        if (recorder is null)
+        {
+            rollout.Score(reward, CancellationToken.None, calls);
+        }
+        else
+        {
+            rollout.ScoreParts(reward, CancellationToken.None, calls);
+        }
+
         (RolloutTokens tokens, RolloutValues states) = Prepare(rollout, metrics);
 
         // Several passes over the rollout, each split into optimizer steps; then the policy becomes the old policy.
         int perUpdate = tokens.Count / options.Minibatches;
-        for (int update = 0; update < options.Epochs * options.Minibatches; update++)
+        recorder?.Begin(tokens);
+        try
         {
-            int part = update % options.Minibatches;
-            tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
-            Update(tokens, states, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0,
-                trainsPolicy: step >= options.ValueWarmupSteps);
+            for (int update = 0; update < options.Epochs * options.Minibatches; update++)
+            {
+                int part = update % options.Minibatches;
+                tokens.Shuffle(options.Seed, step, update - part, options.Minibatches > 1);
+                Update(tokens, states, tokens.Order.Slice(part * perUpdate, perUpdate), isFirst: update == 0,
+                    trainsPolicy: step >= options.ValueWarmupSteps);
+            }
+        }
+        finally
+        {
+            if (run.Folder is { } folder)
+            {
+                recorder?.Write(folder, step, 1, rollout, tokens, states.Advantages, reference is not null, hasSampleAdvantages: false);
+            }
         }
 
         if (reference is not null)
@@ -255,6 +277,7 @@ public sealed class PpoTrainer : IDisposable
             pass.Compare(logprob, recorded, totals);
         }
 
+        recorder?.Take(tokens, samples, recordColumn.Download(logprob));
         pass.Tape.Backward();
         statistics.Add(logprob, entropy, recorded, weightColumn.Download(weights));
         totals.TrainedTokens += pass.Batch.Tokens;

@@ -85,6 +85,18 @@ internal sealed class Rollout
             Parts.Aggregate((float?)null, (total, part) => part.Scores[i] is { } score ? (total ?? 0) + part.Weight * score : total))];
     }
 
+    /// <summary>What each reward adds to the score of a sample, by name; rewards of one name together.</summary>
+    public Dictionary<string, float> PartsOf(int sample)
+    {
+        Dictionary<string, float> parts = [];
+        foreach (RewardPart part in Parts)
+        {
+            parts[part.Name] = parts.GetValueOrDefault(part.Name) + part.Weight * (part.Scores[sample] ?? 0);
+        }
+
+        return parts;
+    }
+
     /// <summary>Keeps a few samples for the reader of the run.</summary>
     public void Keep(TrainingRun run, int step, ReadOnlySpan<float> advantages)
     {

@@ -17,6 +17,7 @@ internal static class CommandList
         new ControlCommand(),
         new GenerateCommand(),
         ExplainCommand.Create([new SftCommand(), new PpoCommand(), new DpoCommand(), new KtoCommand(), new GrpoCommand()]),
+        InspectCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),
         DoctorCommand.Create(),

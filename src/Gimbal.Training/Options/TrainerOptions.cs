@@ -37,6 +37,10 @@ public abstract record TrainerOptions : IOptions
     [Description("Steps between the completions written to samples.jsonl; 0: none.")]
     public int SampleEvery { get; init; } = 10;
 
+    /// <summary>Write every token of every step into records/ of the run folder: log-probabilities, advantage, ratio, clip (grpo, ppo).</summary>
+    [Description("Write every token of every step into records/ of the run folder: log-probabilities, advantage, ratio, clip (grpo, ppo).")]
+    public bool Record { get; init; } = false;
+
     /// <summary>Sequences forwarded at a time; 0: as many as one step has. Bounds memory, leaves the gradient alone.</summary>
     [Description("Sequences forwarded at a time; 0: as many as one step has. Bounds memory, leaves the gradient alone.")]
     public int MicroBatch { get; init; } = 0;

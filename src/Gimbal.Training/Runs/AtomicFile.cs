@@ -15,6 +15,9 @@ public static class AtomicFile
     /// <param name="text">Its text, written as UTF-8 without a byte-order mark.</param>
     public static void WriteText(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text), replace: true);
 
+    /// <summary>Writes a whole file, replacing an older one.</summary>
+    public static void WriteBytes(string path, ReadOnlySpan<byte> bytes) => Write(path, bytes, replace: true);
+
     /// <summary>Writes a file that must not exist yet.</summary>
     /// <exception cref="IOException">The file exists; it is left as it was.</exception>
     public static void WriteNewText(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text), replace: false);

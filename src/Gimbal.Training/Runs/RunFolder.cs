@@ -13,6 +13,7 @@ namespace Gimbal.Training;
 ///   run.json         RunHeader; whoever finds one that is not his leaves the folder alone
 ///   metrics.jsonl    one line a step, appended
 ///   samples.jsonl    completions now and then, appended
+///   records/step-N.jsonl.gz   every token of a step, where it was asked for (RecordFile)
 ///   checkpoints/step-N/   everything needed to continue after N steps
 ///   model/           the trained model
 ///   summary.json  report.html
@@ -133,6 +134,7 @@ public sealed class RunFolder : IDisposable
         long? step = NewestCheckpoint(path);
         LineFile.CutAfter(System.IO.Path.Combine(path, "metrics.jsonl"), step ?? 0);
         LineFile.CutAfter(System.IO.Path.Combine(path, "samples.jsonl"), step ?? 0);
+        RecordFile.CutAfter(path, step ?? 0);
         return new RunFolder(path, header, step);
     }
 

@@ -8,5 +8,6 @@ namespace Gimbal.Training;
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(RunHeader))]
 [JsonSerializable(typeof(SampleRecord))]
+[JsonSerializable(typeof(RolloutRecord))]
 [JsonSerializable(typeof(TrainingResult))]
 public sealed partial class RunJson : JsonSerializerContext;
