@@ -94,6 +94,7 @@ public sealed class DpoTrainer : IDisposable
             "lower train.micro_batch or train.max_length");
         plan.Check(policy.Device);
         Log.Planned(logger, "dpo", plan);
+        Memory = plan;
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         likelihoodStatistics = pass.Arena.Allocate(DType.Float64, new Shape(3));
@@ -115,6 +116,9 @@ public sealed class DpoTrainer : IDisposable
 
     /// <summary>Pairs to learn from: those whose sides both keep a token of the completion.</summary>
     public int PairCount => pairs.Count;
+
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; }
 
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>

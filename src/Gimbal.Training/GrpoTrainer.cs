@@ -94,6 +94,7 @@ public sealed class GrpoTrainer : IDisposable
             surrogate.IsOfSequences ? Math.Max(ChunkRows, longest) : Ops.HeadChunkRows), "lower train.micro_batch");
         plan.Check(policy.Device);
         Log.Planned(logger, "grpo", plan);
+        Memory = plan;
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         statistics.Clear();
@@ -115,6 +116,9 @@ public sealed class GrpoTrainer : IDisposable
             Logger = logger,
         };
     }
+
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; }
 
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>

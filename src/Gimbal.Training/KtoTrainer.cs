@@ -85,6 +85,7 @@ public sealed class KtoTrainer : IDisposable
             "lower train.micro_batch or train.max_length");
         plan.Check(policy.Device);
         Log.Planned(logger, "kto", plan);
+        Memory = plan;
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         loss = RowLoss;
@@ -104,6 +105,9 @@ public sealed class KtoTrainer : IDisposable
             Logger = logger,
         };
     }
+
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; }
 
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>

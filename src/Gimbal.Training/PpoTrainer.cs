@@ -110,6 +110,9 @@ public sealed class PpoTrainer : IDisposable
         };
     }
 
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; private set; } = new();
+
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>
     /// <param name="cancellationToken">Finishes the step, commits a checkpoint, then throws.</param>
@@ -338,6 +341,7 @@ public sealed class PpoTrainer : IDisposable
         plan.Add("activations", activations, "lower train.micro_batch");
         plan.Check(policy.Device);
         Log.Planned(logger, "ppo", plan);
+        Memory = plan;
         return activations + states;
     }
 }

@@ -79,6 +79,7 @@ public sealed class RewardTrainer : IDisposable
             "lower train.micro_batch or train.max_length");
         plan.Check(model.Device);
         Log.Planned(logger, "reward", plan);
+        Memory = plan;
         arena = new Arena(model.Device, plan.Terms.Last().Bytes);
         tape = new Tape(arena) { Recording = true };
         statistics = arena.Allocate(DType.Float64, new Shape(StatisticsCount));
@@ -96,6 +97,9 @@ public sealed class RewardTrainer : IDisposable
             Logger = logger,
         };
     }
+
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; }
 
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>

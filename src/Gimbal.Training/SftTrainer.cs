@@ -76,10 +76,14 @@ public sealed class SftTrainer : IDisposable
             "lower train.micro_batch or train.max_length");
         plan.Check(model.Device);
         Log.Planned(logger, "sft", plan);
+        Memory = plan;
         arena = new Arena(model.Device, plan.Terms.Last().Bytes);
         tape = new Tape(arena) { Recording = true };
         loss = RowLoss;
     }
+
+    /// <summary>What the run needs of the device's memory.</summary>
+    public MemoryPlan Memory { get; }
 
     /// <summary>Runs all steps.</summary>
     /// <param name="progress">Told of every step.</param>

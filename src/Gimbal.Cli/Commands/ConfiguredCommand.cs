@@ -54,6 +54,9 @@ internal abstract class ConfiguredCommand : Command
     /// <summary>Flags without a value, each of which sets one key to true.</summary>
     protected virtual IEnumerable<(string Flag, string Key, string Description)> Switches => [];
 
+    /// <summary>The trainer that the command would run, with its data and models.</summary>
+    internal virtual TrainingJob PrepareJob(CommandContext context, Tensors.Device device) => throw new NotSupportedException($"{Name} has no trainer");
+
     /// <summary>A flag that is short for one key.</summary>
     protected void AddShortcut(string flag, string key, string description)
     {

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Gimbal.Cli.Terminal;
 using Gimbal.Tensors;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Commands;
 
@@ -14,13 +16,16 @@ internal static class DoctorCommand
 
     public static Command Create()
     {
-        Command command = new("doctor", "Says what devices, instruction sets and libraries it found, and what is wrong.");
-        command.SetAction(parsed => Run(parsed.InvocationConfiguration.Output));
+        Option<FileInfo?> config = new("--config") { Description = "YAML file of a run to look at before it starts.", HelpName = "file.yaml" };
+        Option<string[]> set = new("--set") { Description = "Sets one configuration key; may be repeated.", HelpName = "a.b=c" };
+        Command command = new("doctor", "Says what devices, instruction sets and libraries it found, and what is wrong; of a run as well.") { config, set };
+        command.SetAction(parsed => Run(parsed, parsed.GetValue(config)?.ToString(), parsed.GetValue(set) ?? []));
         return command;
     }
 
-    private static int Run(TextWriter output)
+    private static int Run(ParseResult parsed, string? file, string[] assignments)
     {
+        TextWriter output = parsed.InvocationConfiguration.Output;
         List<string> faults = [];
         Line(output, "gimbal", typeof(DoctorCommand).Assembly.GetName().Version?.ToString(3) ?? "unknown");
         Line(output, "system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}");
@@ -33,10 +38,28 @@ internal static class DoctorCommand
 
         Describe(output, "cpu", faults);
         Describe(output, "cuda:0", faults);
+        if (file is not null && faults.Count == 0)
+            Examine(parsed, file, assignments, faults);
         foreach (string fault in faults)
             Line(output, "wrong", fault);
         Line(output, "verdict", faults.Count == 0 ? "ready" : "not ready");
         return faults.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    private static void Examine(ParseResult parsed, string file, string[] assignments, List<string> faults)
+    {
+        (ConfiguredCommand command, OptionLayers layers) = ConfiguredRun.Read(ConfiguredRun.Trainers(), file, assignments);
+        using Output quiet = new(isJson: true);
+        TextWriter output = parsed.InvocationConfiguration.Output;
+        Line(output, "run", $"{command.Name}, {file}");
+        foreach (Finding finding in RunDoctor.Check(new CommandContext(command.Name, layers, quiet, false, parsed), command))
+        {
+            string text = $"{finding.Where}: {finding.What}{(finding.Remedy.Length > 0 ? $"; {finding.Remedy}" : "")}";
+            if (finding.Level == FindingLevel.Fault)
+                faults.Add(text);
+            else
+                Line(output, finding.Level == FindingLevel.Warning ? "warning" : "note", text);
+        }
     }
 
     /// <summary>Opens a device and says what it is. A machine without a GPU is no fault; one without the cpu device is.</summary>

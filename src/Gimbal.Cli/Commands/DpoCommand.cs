@@ -21,7 +21,7 @@ internal sealed class DpoCommand : TrainingCommand<DpoOptions>
         LanguageModel policy = job.Own(TrainingInputs.Model(context.Layers, device, options.Seed));
         LanguageModel? reference = TrainingInputs.Reference(context.Layers, device) is { } named ? job.Own(named) : null;
         DpoTrainer trainer = job.Own(new DpoTrainer(policy, train, options, context.Output.Loggers, reference));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         if (context.Layers.Get<DataOptions>().Task is not null)
         {
             (_, PromptDataset heldOut, IReward reward) = TrainingInputs.Prompts(context.Layers, device, options.Seed, job);

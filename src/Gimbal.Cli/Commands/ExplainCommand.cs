@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Gimbal.Cli.Configuration;
 using Gimbal.Training;
 
 namespace Gimbal.Cli.Commands;
@@ -16,31 +15,12 @@ internal static class ExplainCommand
         return command;
     }
 
-    // The file is that of the command whose keys it has.
     private static int Run(IReadOnlyList<ConfiguredCommand> trainers, string file, string[] assignments)
     {
-        InvalidConfigException? refused = null;
-        foreach (ConfiguredCommand trainer in trainers)
-        {
-            OptionLayers layers = trainer.CreateLayers(isQuick: false);
-            try
-            {
-                YamlFile.Apply(layers, file);
-                foreach (string assignment in assignments)
-                    layers.Set(assignment);
-            }
-            catch (InvalidConfigException error)
-            {
-                refused ??= error;
-                continue;
-            }
-
-            Console.WriteLine(trainer.Name);
-            foreach (string line in Explanation.Of(layers))
-                Console.WriteLine($"  {line}");
-            return ExitCode.Success;
-        }
-
-        throw refused!;
+        (ConfiguredCommand trainer, OptionLayers layers) = ConfiguredRun.Read(trainers, file, assignments);
+        Console.WriteLine(trainer.Name);
+        foreach (string line in Explanation.Of(layers))
+            Console.WriteLine($"  {line}");
+        return ExitCode.Success;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class GrpoCommand : TrainingCommand<GrpoOptions>
         LanguageModel start = job.Own(policy.Clone(trainable: false));
         LanguageModel? reference = TrainingInputs.Reference(context.Layers, device) is { } named ? job.Own(named) : options.Beta > 0 ? start : null;
         GrpoTrainer trainer = job.Own(new GrpoTrainer(policy, train, reward, options, context.Output.Loggers, reference));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         PolicyJudge judge = job.Own(new PolicyJudge(start, heldOut, reward, options.Sampling.MaxNewTokens));
         job.Judge = () => TrainingInputs.Judge(judge, policy, heldOut.Count);
     });

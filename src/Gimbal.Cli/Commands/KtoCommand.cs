@@ -21,7 +21,7 @@ internal sealed class KtoCommand : TrainingCommand<KtoOptions>
         LanguageModel policy = job.Own(TrainingInputs.Model(context.Layers, device, options.Seed));
         LanguageModel? reference = TrainingInputs.Reference(context.Layers, device) is { } named ? job.Own(named) : null;
         KtoTrainer trainer = job.Own(new KtoTrainer(policy, train, options, context.Output.Loggers, reference));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         if (context.Layers.Get<DataOptions>().Task is not null)
         {
             (_, PromptDataset heldOut, IReward reward) = TrainingInputs.Prompts(context.Layers, device, options.Seed, job);

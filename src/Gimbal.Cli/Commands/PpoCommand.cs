@@ -25,7 +25,7 @@ internal sealed class PpoCommand : TrainingCommand<PpoOptions>
         ScoreModel value = job.Own(context.Layers.Get<RewardFunctionOptions>().Model is { } folder
             ? ScoreModel.Load(folder, device) : ScoreModel.From(policy));
         PpoTrainer trainer = job.Own(new PpoTrainer(policy, value, train, reward, options, context.Output.Loggers, reference));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         PolicyJudge judge = job.Own(new PolicyJudge(start, heldOut, reward, options.Sampling.MaxNewTokens));
         job.Judge = () => TrainingInputs.Judge(judge, policy, heldOut.Count);
     });

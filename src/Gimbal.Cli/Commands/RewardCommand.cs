@@ -22,7 +22,7 @@ internal sealed class RewardCommand : TrainingCommand<RewardOptions>
         LanguageModel body = job.Own(TrainingInputs.Model(context.Layers, device, options.Seed));
         ScoreModel model = job.Own(ScoreModel.From(body));
         RewardTrainer trainer = job.Own(new RewardTrainer(model, train, options, context.Output.Loggers));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         job.Judge = () =>
         {
             (int right, int count) = trainer.Evaluate(heldOut);

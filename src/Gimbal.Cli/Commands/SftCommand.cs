@@ -20,7 +20,7 @@ internal sealed class SftCommand : TrainingCommand<SftOptions>
         CompletionDataset data = TrainingInputs.Completions(context.Layers, options.Seed, options.BatchSize * options.MaxSteps);
         LanguageModel model = job.Own(TrainingInputs.Model(context.Layers, device, options.Seed));
         SftTrainer trainer = job.Own(new SftTrainer(model, data, options, context.Output.Loggers));
-        job.Train = trainer.TrainAsync;
+        (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         if (context.Layers.Get<DataOptions>().Task == "sums")
         {
             (_, PromptDataset heldOut, IReward reward) = TrainingInputs.Prompts(context.Layers, device, options.Seed, job);

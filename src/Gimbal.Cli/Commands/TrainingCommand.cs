@@ -54,6 +54,8 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
         }
     }
 
+    internal override TrainingJob PrepareJob(CommandContext context, Device device) => Prepare(context, context.Layers.Get<T>(), device);
+
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string folder = context.ChooseFolder();

@@ -14,6 +14,9 @@ internal sealed class TrainingJob : IDisposable
     /// <summary>Runs the trainer.</summary>
     public Func<IProgress<TrainingProgress>, CancellationToken, Task<TrainingResult>>? Train { get; set; }
 
+    /// <summary>What the trainer planned to need of the device's memory; null if it does not plan.</summary>
+    public MemoryPlan? Memory { get; set; }
+
     /// <summary>Judges the model as it is; null if there is nothing to judge by.</summary>
     public Func<Judged>? Judge { get; set; }
 
