@@ -1,5 +1,3 @@
-using Gimbal.Training;
-
 namespace Gimbal.Tests.Cli;
 
 /// <summary><c>gimbal doctor --config</c> of runs with something wrong.</summary>
