@@ -1,6 +1,7 @@
 // Handles of packed weights: their memory and their version.
 #include "packed.h"
 
+#include "cpu/cpu.h"
 #include "cpu/team.h"
 #include "memory.h"
 #include "op.h"
@@ -10,16 +11,6 @@
 using namespace gimbal;
 
 namespace {
-
-// One panel; `column` and `depth` are the distances between neighbours in b.
-void pack(const float* b, int64_t column, int64_t depth, int64_t columns, int64_t k, float* panel) {
-    for (int64_t p = 0; p < k; ++p, b += depth, panel += kPanelColumns) {
-        for (int64_t j = 0; j < columns; ++j)
-            panel[j] = b[j * column];
-        for (int64_t j = columns; j < kPanelColumns; ++j)
-            panel[j] = 0.0f;
-    }
-}
 
 void check_sizes(const Arguments& check, int64_t n, int64_t k, gb_dtype dtype) {
     check.size("n", n);
@@ -80,11 +71,11 @@ gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b
         packed->source_transposed = trans_b != 0;
         if (context->kind() == GB_DEVICE_CPU && k > 0) {
             const auto* values = static_cast<const float*>(b);
-            const int64_t column = trans_b != 0 ? ldb : 1, depth = trans_b != 0 ? 1 : ldb;
+            const CpuOps& ops = cpu_ops();
             Team::run(n * k < 65536 ? 1 : context->cpu().threads, panel_count(n), [&](int64_t panel) {
                 const int64_t first = panel * kPanelColumns;
                 const int64_t columns = n - first < kPanelColumns ? n - first : kPanelColumns;
-                pack(values + first * column, column, depth, columns, k, packed->panels + first * k);
+                ops.pack_columns(values, ldb, trans_b != 0, first, columns, k, packed->panels + first * k);
             });
         }
         packed->filled = true;

@@ -6,10 +6,11 @@ namespace Gimbal.Tensors;
 /// <param name="Targets">Token ids (rows).</param>
 /// <param name="Logprob">Log-probabilities of the targets (rows).</param>
 /// <param name="Entropy">Entropies of the rows' distributions (rows).</param>
+/// <param name="Lse">log sum exp of the logits over the temperature (rows).</param>
 /// <param name="DLogprob">To be written: gradient of the loss with respect to each log-probability (rows), 0 before.</param>
 /// <param name="DEntropy">To be written where the loss has an entropy term (rows), 0 before.</param>
 public readonly record struct HeadRows(int Start, Tensor Logits, Tensor Targets, Tensor Logprob, Tensor Entropy,
-    Tensor DLogprob, Tensor DEntropy)
+    Tensor Lse, Tensor DLogprob, Tensor DEntropy)
 {
     /// <summary>Number of rows.</summary>
     public int Count => (int)Logprob.Rows;
@@ -110,7 +111,8 @@ public static unsafe partial class Ops
         dentropy.Clear();
         MatmulPacked(chunk, head.Packed(), default, logits);
         LogprobGather(logits, chunkTargets, chunkLogprob, chunkEntropy, lse, temperature);
-        HeadGradient written = loss(new HeadRows(start, logits, chunkTargets, chunkLogprob, chunkEntropy, dlogprob, dentropy));
+        HeadGradient written = loss(new HeadRows(start, logits, chunkTargets, chunkLogprob, chunkEntropy, lse,
+            dlogprob, dentropy));
         if (!tape.Recording)
         {
             return;

@@ -189,8 +189,16 @@ public sealed class SftTrainer : IDisposable
             return HeadGradient.Logprob;
         }
 
-        Tensor lse = arena.Allocate(DType.Float32, new Shape(chunk.Count));
-        Ops.CrossEntropy(chunk.Logits, chunk.Targets, chunkLosses, lse, options.LabelSmoothing);
+        Tensor lse = chunk.Lse;
+        if (options.LabelSmoothing > 0)
+        {
+            Ops.CrossEntropy(chunk.Logits, chunk.Targets, chunkLosses, lse, options.LabelSmoothing);
+        }
+        else
+        {
+            Ops.NllLoss(chunk.Logprob, default, chunkLosses, default, default, 0);
+        }
+
         Tensor ofSquare = default;
         if (options.ZLoss > 0)
         {

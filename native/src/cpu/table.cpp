@@ -8,6 +8,8 @@ namespace gimbal::GB_ISA {
 #include "ops.def"
 #undef GB_OP
 #undef GB_BACKWARD
+void pack_columns(const float* b, int64_t ldb, bool transposed, int64_t first, int64_t columns, int64_t k,
+                  float* panel);
 
 extern const CpuOps table;
 const CpuOps table = {
@@ -16,6 +18,7 @@ const CpuOps table = {
 #include "ops.def"
 #undef GB_OP
 #undef GB_BACKWARD
+    &pack_columns,
 };
 
 } // namespace gimbal::GB_ISA

@@ -29,8 +29,10 @@ GB_INLINE void pack_panel(const PanelSource& source, int64_t i, int64_t p, int c
     const float* from = source.at(i, p);
     if (!source.depth_contiguous) {
         if (count == kLanes) {
-            for (int64_t d = 0; d < depth; ++d)
+            for (int64_t d = 0; d < depth; ++d) {
+                prefetch(from + (d + 16) * source.stride);
                 store(panel + d * step, load(from + d * source.stride));
+            }
         } else {
             for (int64_t d = 0; d < depth; ++d)
                 store(panel + d * step, load(from + d * source.stride, count));
