@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that only a real GPU can prove, in one command and under nine minutes:
+# Everything that only a real GPU can prove, in one command:
 #
 #   scripts/gpu-check.sh OUT_DIR
 #

@@ -38,11 +38,7 @@ gb_context::~gb_context() {
 void gb_context::give_workspace(void* memory, int64_t bytes) {
     workspace_bytes_ = bytes;
     cpu_.workspace = memory;
-    cpu_.workspace_bytes = bytes;
-    if (cuda_ != nullptr) {
-        cuda_->workspace = memory;
-        cuda_->workspace_bytes = bytes;
-    }
+    if (cuda_ != nullptr) cuda_->workspace = memory;
 }
 
 void gb_context::free_own_workspace() {

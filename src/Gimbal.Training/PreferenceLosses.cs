@@ -15,10 +15,6 @@ public sealed class PreferenceLosses
         Likelihood = named.Where(term => term.Form is null).Sum(term => term.Weight);
     }
 
-    // DPO's own loss, alone: gb_dpo_loss computes it on every device.
-    private bool IsPlain => terms is [(var objective, PairMatching.OwnPair)] &&
-        objective == new PreferenceObjective { Beta = objective.Beta, LabelSmoothing = objective.LabelSmoothing, Alpha = objective.Alpha, Temperature = objective.Temperature };
-
     /// <summary>Weight of the negative log-likelihood of the chosen completions.</summary>
     public float Likelihood { get; }
 
@@ -52,14 +48,6 @@ public sealed class PreferenceLosses
     /// <param name="statistics">Of <see cref="Ops.PreferenceLoss"/>, each loss adding its own.</param>
     public void Add(Arena arena, in PairSums pairs, in Tensor weights, in Tensor dchosen, in Tensor drejected, in Tensor statistics)
     {
-        if (IsPlain)
-        {
-            (PreferenceObjective plain, _) = terms[0];
-            Ops.DpoLoss(pairs.Chosen, pairs.Rejected, pairs.RefChosen, pairs.RefRejected, weights, default, dchosen, drejected, statistics,
-                plain.Beta, plain.LabelSmoothing);
-            return;
-        }
-
         dchosen.Clear();
         drejected.Clear();
         Tensor left = arena.Allocate(DType.Float32, dchosen.Shape), right = arena.Allocate(DType.Float32, dchosen.Shape);

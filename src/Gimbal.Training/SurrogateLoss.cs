@@ -15,11 +15,6 @@ public sealed class SurrogateLoss(PolicyObjective objective, RatioLevel level)
     /// <summary>True if a token's loss depends on the other tokens of its completion.</summary>
     public bool IsOfSequences => level != RatioLevel.Token || objective.Surrogate == PolicySurrogate.Vespo || objective.OffPolicyThreshold > 0;
 
-    // GRPO's own loss: gb_grpo_loss computes it on every device.
-    private bool IsPlain => level == RatioLevel.Token && objective with { ClipLow = 0, ClipHigh = 0, Delta = 0, Beta = 0 } == Plain;
-
-    private static PolicyObjective Plain { get; } = new() { ClipLow = 0, ClipHigh = 0 };
-
     /// <summary>Computes the loss and writes its gradient.</summary>
     /// <param name="arena">Scratch memory, in the caller's scope.</param>
     /// <param name="tokens">What the loss is of.</param>
@@ -28,13 +23,6 @@ public sealed class SurrogateLoss(PolicyObjective objective, RatioLevel level)
     public void Compute(Arena arena, in PolicyTokens tokens, in Tensor dlogprobs, in Tensor statistics)
     {
         ArgumentNullException.ThrowIfNull(arena);
-        if (IsPlain && tokens.Corrections.IsEmpty)
-        {
-            Ops.GrpoLoss(tokens.Logprobs, tokens.Old, tokens.Reference, tokens.Advantages, tokens.Weights, default, dlogprobs, statistics,
-                objective.ClipLow, objective.ClipHigh, objective.Delta, objective.Beta);
-            return;
-        }
-
         bool isMean = level != RatioLevel.SequenceSum;
         Tensor ratios = objective.Surrogate == PolicySurrogate.Vespo ? Ratio(arena, tokens, mean: false, TokenClamp)
             : level == RatioLevel.Token ? default : Ratio(arena, tokens, isMean, 0);

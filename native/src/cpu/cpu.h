@@ -11,7 +11,6 @@ namespace gimbal {
 struct Cpu {
     int threads = 1;
     void* workspace = nullptr;
-    int64_t workspace_bytes = 0;
 };
 
 // cpu_<op> has the parameters of gb_<op>, with the context replaced by the Cpu, and no status: the shell has checked the

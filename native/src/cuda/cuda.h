@@ -54,7 +54,6 @@ public:
     FaultSite fault(const char* argument) const { return {fault_on_device_, operation_, argument}; }
 
     void* workspace = nullptr;
-    int64_t workspace_bytes = 0;
     // kTickets counters on the device, 0 between launches: the block that draws the last ticket of a launch finishes
     // the work of all, and puts the counter back to 0.
     unsigned* tickets() const { return tickets_; }
@@ -79,7 +78,6 @@ public:
     driver::GraphExec end_capture();
     void launch_graph(driver::GraphExec graph);
     void destroy_graph(driver::GraphExec graph);
-    bool is_capturing() const { return is_capturing_; }
 
     // Brackets one op: makes the context current on this thread, names the op in errors, and refuses a lost device.
     class Call {

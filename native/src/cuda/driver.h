@@ -26,7 +26,6 @@ enum : Result {
     kOutOfMemory = 2,
     kNoDevice = 100,
     kInvalidDevice = 101,
-    kNotFound = 500,
 };
 
 enum DeviceAttribute : int {
