@@ -24,19 +24,26 @@ template <class F> GB_INLINE F times_power_of_two(F y, F n) {
     return y * power_of_two(half) * power_of_two(n - half);
 }
 
-// e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN
-// for NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r, with e^r by its Taylor series to r^7.
-template <class F> GB_INLINE F exp(F x) {
-    // The last floats whose results are normal numbers, on this side of ln(2^-126) and of ln(max).
-    constexpr float kLowest = -87.3365402f, kHighest = 88.7228317f;
-    const F clamped = min(max(x, constant<F>(kLowest)), constant<F>(kHighest));
-    const F n = round_even(clamped * constant<F>(1.44269504088896f));
-    F r = fma(n, constant<F>(-0.693145751953125f), clamped);
+// The last floats whose e^x is a normal number, on this side of ln(2^-126) and of ln(max).
+constexpr float kExpLowest = -87.3365402f, kExpHighest = 88.7228317f;
+constexpr float kLog2E = 1.44269504088896f;
+
+// e^r, r = x - n ln 2, by its Taylor series to r^7; ln 2 comes in two parts, of which the first times n is exact.
+template <class F> GB_INLINE F exp_series(F x, F n) {
+    F r = fma(n, constant<F>(-0.693145751953125f), x);
     r = fma(n, constant<F>(-1.42860682030941723e-6f), r);
     constexpr float kSeries[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
-    const F y = times_power_of_two(horner(r, kSeries), n);
-    const F bounded = select(x < constant<F>(kLowest), constant<F>(0.0f),
-                             select(x > constant<F>(kHighest), constant<F>(kInfinity), y));
+    return horner(r, kSeries);
+}
+
+// e^x, at most 1 ulp for results that are normal numbers; exp(0) = 1, 0 below ln(2^-126), infinity above ln(max), NaN
+// for NaN. Cody and Waite: x = n ln 2 + r, e^x = 2^n e^r.
+template <class F> GB_INLINE F exp(F x) {
+    const F clamped = min(max(x, constant<F>(kExpLowest)), constant<F>(kExpHighest));
+    const F n = round_even(clamped * constant<F>(kLog2E));
+    const F y = times_power_of_two(exp_series(clamped, n), n);
+    const F bounded = select(x < constant<F>(kExpLowest), constant<F>(0.0f),
+                             select(x > constant<F>(kExpHighest), constant<F>(kInfinity), y));
     return select(x == x, bounded, x);
 }
 

@@ -27,24 +27,26 @@ GB_INLINE Whitening finish_whitening(double elements, float pivot, double left, 
             keep_mean ? near : 0.0f};
 }
 
-// What turns a reward of a group into its advantage: ((r - near) - rest) / divisor, or 0 if all are equal.
+// What turns a reward of a group into its advantage: ((r - near) - rest) / divisor, or 0 if all are equal. Without
+// branches, so that a backend may take many groups at once.
 struct Baseline {
     double elements, near, rest, deviation, divisor;
     bool equal;
 
     // `left` and `squares`: sums of (r - near) and of its square.
     GB_INLINE void finish(double left, double squares, float epsilon, bool scaled) {
-        rest = elements > 0 ? left / elements : 0;
+        rest = left / (elements > 0 ? elements : 1);
         const double sum = squares - left * rest;
-        deviation = equal ? 0 : ::sqrt((sum < 0 ? 0 : sum) / (elements - 1));
+        const double root = ::sqrt((sum < 0 ? 0 : sum) / (elements > 1 ? elements - 1 : 1));
+        deviation = equal ? 0 : root;
         divisor = scaled ? deviation + static_cast<double>(epsilon) : 1;
     }
 };
 
 GB_INLINE Baseline begin_baseline(double sum, double elements, float lowest, float highest) {
     // The extremes skip NaN, the sum does not.
-    const bool equal = elements == 0 || (lowest == highest && sum == sum);
-    const double mean = elements > 0 ? sum / elements : 0;
+    const bool equal = (elements == 0) | ((lowest == highest) & (sum == sum));
+    const double mean = sum / (elements > 0 ? elements : 1);
     return {elements, static_cast<double>(static_cast<float>(mean)), 0, 0, 1, equal};
 }
 

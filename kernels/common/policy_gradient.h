@@ -4,11 +4,13 @@
 namespace gimbal::GB_ISA {
 
 // e^x - 1 - x, k3 of a log ratio x. Near 0 the terms cancel, so there the series: x^2 (1/2! + x/3! + ... + x^7/9!).
-template <class F> GB_INLINE F exp_excess(F x) {
+template <class F> GB_INLINE F exp_excess(F x, F exp_x) {
     constexpr float kSeries[] = {1.0f / 362880, 1.0f / 40320, 1.0f / 5040, 1.0f / 720,
                                  1.0f / 120,    1.0f / 24,    1.0f / 6,    0.5f};
-    const F one = constant<F>(1.0f);
-    return select(abs(x) < constant<F>(0.5f), x * x * horner(x, kSeries), (exp(x) - one) - x);
+    return select(abs(x) < constant<F>(0.5f), x * x * horner(x, kSeries), (exp_x - constant<F>(1.0f)) - x);
+}
+template <class F> GB_INLINE F exp_excess(F x) {
+    return exp_excess(x, exp(x));
 }
 
 // ln sigmoid(x) and sigmoid(x), sigmoid(-x), from one exponential.

@@ -7,31 +7,35 @@
 #include "cpu/statistics.h"
 
 namespace gimbal::GB_ISA {
+namespace {
+
+double sum_of_blocks(const float* z, int64_t vocabulary) {
+    double sum = 0;
+    for (int64_t begin = 0; begin < vocabulary; begin += kVocabularyBlock) {
+        const int64_t end = vocabulary - begin < kVocabularyBlock ? vocabulary : begin + kVocabularyBlock;
+        D16 block;
+        for_lanes(begin, end, [&](int64_t j, auto n) { block.add(load(z + j, n)); });
+        sum += reduce_add(block);
+    }
+    return sum;
+}
+
+} // namespace
 
 void cpu_cross_entropy(Cpu& cpu, const void* logits, const int32_t* targets, float* losses, float* lse, int64_t rows,
                        int64_t vocabulary, int64_t logits_stride, float label_smoothing, int32_t ignore_index,
                        gb_dtype) {
     require_targets(targets, rows, vocabulary, ignore_index);
-    const F16 one = broadcast(1.0f);
     for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
         losses[r] = lse[r] = 0.0f;
         if (targets[r] == ignore_index) return;
         const float* z = static_cast<const float*>(logits) + r * logits_stride;
-        LogSumExp total;
-        double sum = 0;
-        for (int64_t j = 0; j < vocabulary; j += kVocabularyBlock) {
-            const int64_t block = vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock;
-            total.add(log_sum_exp_block(z + j, block, one));
-            if (label_smoothing == 0) continue;
-            D16 block_sum;
-            for_lanes(j, j + block, [&](int64_t i, auto n) { block_sum.add(load(z + i, n)); });
-            sum += reduce_add(block_sum);
-        }
+        const LogSumExp total = log_sum_exp(z, vocabulary, 1.0f);
         lse[r] = total.lse();
         const float loss = -total.logprob(z[targets[r]]);
         losses[r] = loss;
         if (label_smoothing != 0) {
-            const double mean = sum / static_cast<double>(vocabulary);
+            const double mean = sum_of_blocks(z, vocabulary) / static_cast<double>(vocabulary);
             const float uniform = -total.logprob(static_cast<float>(mean));
             losses[r] = (1.0f - label_smoothing) * loss + label_smoothing * uniform;
         }

@@ -3,8 +3,6 @@
 #include "cpu/simd.h"
 #include "cpu/team.h"
 
-#include <cmath>
-
 namespace gimbal::GB_ISA {
 
 namespace {
@@ -12,8 +10,21 @@ namespace {
 constexpr int64_t kMaximumPieces = 256;
 
 // Of two sizes the larger, or NaN if one is.
+F16 larger(F16 a, F16 b) {
+    return select(a >= b, a, select(a == a, b, a));
+}
 float larger(float a, float b) {
     return a >= b || a != a ? a : b;
+}
+
+float largest(const float* gradients, int64_t begin, int64_t end) {
+    F16 most = zero();
+    for_lanes(begin, end, [&](int64_t i, auto n) { most = larger(most, abs(load(gradients + i, n))); });
+    float lanes[kLanes], size = 0.0f;
+    store(lanes, most);
+    for (float lane : lanes)
+        size = larger(size, lane);
+    return size;
 }
 
 } // namespace
@@ -23,10 +34,7 @@ void cpu_grad_max(Cpu& cpu, const float* gradients, gb_step_state* state, int64_
     const int64_t length = even > kElementGrain ? even : kElementGrain;
     float parts[kMaximumPieces] = {};
     Team::ranges(cpu.threads, count, length, [&](int64_t begin, int64_t end) {
-        float most = 0.0f;
-        for (int64_t i = begin; i < end; ++i)
-            most = larger(most, std::fabs(gradients[i]));
-        parts[begin / length] = most;
+        parts[begin / length] = largest(gradients, begin, end);
     });
     float norm = 0.0f;
     for (int64_t piece = 0; piece * length < count; ++piece)

@@ -24,13 +24,14 @@ struct Groups {
 
 // Of a block of groups; the deviation of its i-th group goes to lane i mod 16.
 struct Totals {
-    double groups = 0, equal = 0, deviations[16] = {};
+    int groups = 0, equal = 0;
+    double deviations[16] = {};
 
     GB_INLINE void add(int64_t i, double elements, bool all_equal, double deviation) {
-        if (elements == 0) return;
-        groups += 1;
-        equal += all_equal ? 1 : 0;
-        deviations[i % 16] += deviation;
+        const int any = elements > 0 ? 1 : 0;
+        groups += any;
+        equal += all_equal ? any : 0;
+        deviations[i % 16] += elements > 0 ? deviation : 0;
     }
 };
 
@@ -83,17 +84,15 @@ void small_groups(const Groups& groups, int64_t first, int count, Totals& totals
         lowest = min(select(absent, lowest, tile[i]), lowest);
         highest = max(select(absent, highest, tile[i]), highest);
     }
-    double sums[16], counts[16], lefts[16], square_sums[16];
+    double sums[16], counts[16], lefts[16], square_sums[16], deviations[16];
     float lows[16], highs[16], nears[16], rests[16], divisors[16];
+    int equal[16];
     sum.store(sums);
     elements.store(counts);
     store(lows, lowest);
     store(highs, highest);
-    Baseline bases[16];
-    for (int g = 0; g < 16; ++g) {
-        bases[g] = begin_baseline(sums[g], counts[g], lows[g], highs[g]);
-        nears[g] = static_cast<float>(bases[g].near);
-    }
+    for (int g = 0; g < 16; ++g)
+        nears[g] = static_cast<float>(begin_baseline(sums[g], counts[g], lows[g], highs[g]).near);
     const F16 near = load(nears);
     for (int i = 0; i < size; ++i) {
         const F16 d = select(present[i] == zero(), zero(), tile[i] - near);
@@ -103,11 +102,17 @@ void small_groups(const Groups& groups, int64_t first, int count, Totals& totals
     left.store(lefts);
     squares.store(square_sums);
     for (int g = 0; g < 16; ++g) {
-        bases[g].finish(lefts[g], square_sums[g], groups.epsilon, groups.scaled);
-        rests[g] = static_cast<float>(bases[g].rest);
-        divisors[g] = bases[g].equal ? kInfinity : static_cast<float>(bases[g].divisor);
-        if (g < count) totals.add(g, bases[g].elements, bases[g].equal, bases[g].deviation);
+        Baseline base = begin_baseline(sums[g], counts[g], lows[g], highs[g]);
+        base.finish(lefts[g], square_sums[g], groups.epsilon, groups.scaled);
+        rests[g] = static_cast<float>(base.rest);
+        divisors[g] = base.equal ? kInfinity : static_cast<float>(base.divisor);
+        deviations[g] = base.deviation;
+        equal[g] = base.equal ? 1 : 0;
     }
+    for (int g = count; g < 16; ++g)
+        counts[g] = 0;
+    for (int g = 0; g < 16; ++g)
+        totals.add(g, counts[g], equal[g] != 0, deviations[g]);
     const F16 rest = load(rests), divisor = load(divisors);
     for (int i = 0; i < size; ++i) {
         const M16 absent = (present[i] == zero()) | (divisor == broadcast(kInfinity));

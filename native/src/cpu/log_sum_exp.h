@@ -12,6 +12,9 @@
 namespace gimbal::GB_ISA {
 
 constexpr int64_t kVocabularyBlock = 512;
+// The sums of a block must wait for its maximum, so the maxima of so many blocks are taken together, while the sums of
+// those before them ask for their logits.
+constexpr int64_t kBlocksTogether = 4;
 
 // z = logits / T, taken as one product with 1/T; the product with 1 is exact, so T = 1 needs no case of its own.
 template <class Lanes> GB_INLINE F16 load_scaled(const float* logits, F16 inverse_temperature, Lanes n) {
@@ -22,16 +25,20 @@ struct LogSumExpBlock {
     float max, sum, weighted;
 };
 
-// At most kVocabularyBlock logits.
-GB_INLINE LogSumExpBlock log_sum_exp_block(const float* logits, int64_t count, F16 inverse_temperature) {
-    F16 max16 = broadcast(-kInfinity);
+// Of at most kVocabularyBlock logits.
+GB_INLINE float highest_of_block(const float* logits, int64_t count, F16 inverse_temperature) {
+    F16 highest = broadcast(-kInfinity);
     for_lanes(0, count,
-              [&](int64_t j, auto n) { max16 = max(load_scaled(logits + j, inverse_temperature, n), max16); });
-    const float highest = reduce_max(max16);
+              [&](int64_t j, auto n) { highest = max(load_scaled(logits + j, inverse_temperature, n), highest); });
+    return reduce_max(highest);
+}
+
+GB_INLINE LogSumExpBlock log_sum_exp_block(const float* logits, int64_t count, F16 inverse_temperature, float highest) {
     // With -inf as the shift, -inf - -inf would be NaN.
     const F16 shift = broadcast(highest == -kInfinity ? 0.0f : highest);
     F16 sum = zero(), weighted = zero();
     for_lanes(0, count, [&](int64_t j, auto n) {
+        prefetch(logits + j + kBlocksTogether * kVocabularyBlock);
         const F16 d = load_scaled(logits + j, inverse_temperature, n) - shift;
         const F16 p = exp(d);
         sum = sum + p;
@@ -75,10 +82,17 @@ struct LogSumExp {
 
 GB_INLINE LogSumExp log_sum_exp(const float* logits, int64_t vocabulary, float inverse_temperature) {
     const F16 scale = broadcast(inverse_temperature);
+    const auto count = [&](int64_t j) { return vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock; };
     LogSumExp total;
-    for (int64_t j = 0; j < vocabulary; j += kVocabularyBlock)
-        total.add(log_sum_exp_block(logits + j, vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock,
-                                    scale));
+    constexpr int64_t kTogether = kBlocksTogether * kVocabularyBlock;
+    for (int64_t first = 0; first < vocabulary; first += kTogether) {
+        const int64_t end = vocabulary - first < kTogether ? vocabulary : first + kTogether;
+        float highest[kBlocksTogether];
+        for (int64_t j = first, b = 0; j < end; j += kVocabularyBlock, ++b)
+            highest[b] = highest_of_block(logits + j, count(j), scale);
+        for (int64_t j = first, b = 0; j < end; j += kVocabularyBlock, ++b)
+            total.add(log_sum_exp_block(logits + j, count(j), scale, highest[b]));
+    }
     return total;
 }
 

@@ -99,7 +99,7 @@ void over_tokens(int threads, const Tokens& tokens, const gb_policy_objective& o
                 loss_sum.add(loss);
                 weight_sum.add(weight.value);
                 k1_sum.add(weight.only(-log_ratio));
-                k3_sum.add(weight.only(exp_excess(log_ratio)));
+                k3_sum.add(weight.only(exp_excess(log_ratio, ratio)));
                 ratio_sum.add(weight.only(ratio));
                 present += weight.count();
                 low += weight.count(term.clipped_low);

@@ -26,7 +26,7 @@ void cpu_ppo_clip_loss(Cpu& cpu, const float* logprobs, const float* old_logprob
             loss_sum.add(loss);
             weight_sum.add(weight.value);
             k1_sum.add(weight.only(-log_ratio));
-            k3_sum.add(weight.only(exp_excess(log_ratio)));
+            k3_sum.add(weight.only(exp_excess(log_ratio, ratio)));
             ratio_sum.add(weight.only(ratio));
             tokens += weight.count();
             low += weight.count(term.clipped_low);

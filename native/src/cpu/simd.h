@@ -316,12 +316,30 @@ GB_INLINE M16 operator>(F16 a, F16 b) { return b < a; }
 GB_INLINE M16 operator>=(F16 a, F16 b) { return b <= a; }
 
 // The fixed tree: lane i with i + 8, then + 4, + 2, + 1.
+#if defined(GB_ISA_V4) || defined(GB_ISA_V3)
+#if defined(GB_ISA_V4)
+GB_INLINE __m256 lower(F16 a) { return _mm512_castps512_ps256(a.v); }
+GB_INLINE __m256 upper(F16 a) { return _mm512_extractf32x8_ps(a.v, 1); }
+#else
+GB_INLINE __m256 lower(F16 a) { return a.lo; }
+GB_INLINE __m256 upper(F16 a) { return a.hi; }
+#endif
+template <class Combine> GB_INLINE float reduce_eight(__m256 a, Combine&& combine) {
+    const __m128 four = combine(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 two = combine(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(combine(two, _mm_movehdup_ps(two)));
+}
+GB_INLINE float reduce_add(F16 a) {
+    return reduce_eight(_mm256_add_ps(lower(a), upper(a)), [](__m128 x, __m128 y) { return _mm_add_ps(x, y); });
+}
+GB_INLINE float reduce_max(F16 a) {
+    return reduce_eight(_mm256_max_ps(lower(a), upper(a)), [](__m128 x, __m128 y) { return _mm_max_ps(x, y); });
+}
+#else
 template <class Combine> GB_INLINE float reduce(F16 a, Combine&& combine) {
-    alignas(64) float v[16];
-    store(v, a);
     for (int width = 8; width > 0; width /= 2)
-        for (int i = 0; i < width; ++i) v[i] = combine(v[i], v[i + width]);
-    return v[0];
+        for (int i = 0; i < width; ++i) a.v[i] = combine(a.v[i], a.v[i + width]);
+    return a.v[0];
 }
 GB_INLINE float reduce_add(F16 a) {
     return reduce(a, [](float x, float y) { return x + y; });
@@ -329,6 +347,7 @@ GB_INLINE float reduce_add(F16 a) {
 GB_INLINE float reduce_max(F16 a) {
     return reduce(a, [](float x, float y) { return x > y ? x : y; });
 }
+#endif
 
 // Calls body(i, Full{}) for whole vectors of begin..end, then once body(i, n) with the n < 16 elements left.
 template <class Body> GB_INLINE void for_lanes(int64_t begin, int64_t end, Body&& body) {

@@ -85,10 +85,23 @@ GB_INLINE double tree_sum(double (&v)[16]) {
             v[i] += v[i + width];
     return v[0];
 }
+#if defined(GB_ISA_V4) || defined(GB_ISA_V3)
+GB_INLINE double sum_of_four(__m256d four) {
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+#endif
 GB_INLINE double reduce_add(const D16& a) {
+#if defined(GB_ISA_V4)
+    const __m512d eight = _mm512_add_pd(a.lo, a.hi);
+    return sum_of_four(_mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1)));
+#elif defined(GB_ISA_V3)
+    return sum_of_four(_mm256_add_pd(_mm256_add_pd(a.a, a.c), _mm256_add_pd(a.b, a.d)));
+#else
     double v[16];
     a.store(v);
     return tree_sum(v);
+#endif
 }
 
 static_assert(kElementGrain == kPieceBlocks * kBlockUnit);
