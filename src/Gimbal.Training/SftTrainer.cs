@@ -121,7 +121,12 @@ public sealed class SftTrainer : IDisposable
     /// <summary>One optimizer step on examples of these numbers.</summary>
     internal void Update(int[] rows, MetricRow metrics)
     {
-        int tokens = rows.Sum(row => examples[row].CompletionLength);
+        int tokens = 0;
+        foreach (int row in rows)
+        {
+            tokens += examples[row].CompletionLength;
+        }
+
         weight = 1f / tokens;
         double lossSum = 0, entropySum = 0;
         long correct = 0;
