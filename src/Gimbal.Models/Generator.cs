@@ -36,7 +36,7 @@ internal sealed class Generator : IDisposable
         (this.model, state, decoding) = (model, new StepStateBuffer(model.Device), new RecordedDecoding(model.Device));
 
     /// <summary>Bytes of the cache and of the scratch memory.</summary>
-    public long Bytes => (arena?.PeakBytes ?? 0) + (cache is null ? 0 : KvCache.Bytes(model.Config, cache.PageCount));
+    public long Bytes => (arena?.PeakBytes ?? 0) + (cache is null ? 0 : KvCache.Bytes(model.Config, model.DType, cache.PageCount));
 
     /// <summary>Completes every prompt; results in the order of the prompts.</summary>
     /// <param name="prompts">Token ids, at least one each.</param>
@@ -154,7 +154,7 @@ internal sealed class Generator : IDisposable
         {
             using ArenaScope pass = arena.Enter();
             Tensor hidden = model.Forward(tape!, tokenIds, tokenPositions, layout, cache);
-            Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, last), model.Head);
+            Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, last), model.Head, output: DType.Float32);
             Ops.SampleToken(logits, sampleNumbers, drawAt, state.Tensor, drawn, recorded, default, sampling.Temperature,
                 sampling.TopK, sampling.TopP, sampling.MinP);
         });
@@ -286,7 +286,7 @@ internal sealed class Generator : IDisposable
         {
             decoding.Forget();
             cache?.Dispose();
-            cache = new KvCache(model.Config, model.Device, wanted);
+            cache = new KvCache(model.Config, model.Device, model.DType, wanted);
         }
 
         int fed = Math.Max(longestPrompt, PrefillTokens) + rows;
@@ -304,9 +304,9 @@ internal sealed class Generator : IDisposable
     {
         ModelConfig c = model.Config;
         long q = (long)c.QueryHeads * c.HeadDim, kv = 2L * c.KeyValueHeads * c.HeadDim;
-        long perToken = 6L * c.HiddenSize + 2 * q + kv + 3L * c.IntermediateSize + 8;
-        long perRow = c.VocabularySize + c.HiddenSize + pagesPerRow + 32;
-        return (fed * perToken + rows * perRow) * sizeof(float) + (1 << 16);
+        long activations = fed * (6L * c.HiddenSize + 2 * q + kv + 3L * c.IntermediateSize) + (long)rows * c.HiddenSize;
+        long numbers = 8L * fed + rows * (c.VocabularySize + pagesPerRow + 32L);
+        return activations * model.DType.Size() + numbers * sizeof(float) + (1 << 16);
     }
 
     private sealed class Row(int index, long sample, int[] prompt, int maxTokens)

@@ -19,12 +19,12 @@ internal sealed class KvCache : IDisposable
     private readonly int[] holders;
     private Tensor slots;
 
-    public KvCache(ModelConfig config, Device device, int pages)
+    public KvCache(ModelConfig config, Device device, DType dtype, int pages)
     {
         (this.device, PageCount) = (device, pages);
         long width = (long)config.KeyValueHeads * config.HeadDim, rows = (long)pages * PageSize;
         holders = new int[pages];
-        memory = device.Allocate(Bytes(config, pages));
+        memory = device.Allocate(Bytes(config, dtype, pages));
         keys = new Tensor[config.Layers];
         values = new Tensor[config.Layers];
         for (int layer = 0; layer < config.Layers; layer++)
@@ -38,7 +38,7 @@ internal sealed class KvCache : IDisposable
             free.Push(page);
         }
 
-        Tensor Block(int index) => Tensor.Borrow(device, memory + (nint)(index * rows * width * sizeof(float)), DType.Float32, [rows, width]);
+        Tensor Block(int index) => Tensor.Borrow(device, memory + (nint)(index * rows * width * dtype.Size()), dtype, [rows, width]);
     }
 
     /// <summary>Pages in all.</summary>
@@ -54,8 +54,8 @@ internal sealed class KvCache : IDisposable
     public static int PagesFor(int tokens) => (tokens + PageSize - 1) / PageSize;
 
     /// <summary>Memory of so many pages, in bytes.</summary>
-    public static long Bytes(ModelConfig config, int pages) =>
-        2L * config.Layers * pages * PageSize * config.KeyValueHeads * config.HeadDim * sizeof(float);
+    public static long Bytes(ModelConfig config, DType dtype, int pages) =>
+        2L * config.Layers * pages * PageSize * config.KeyValueHeads * config.HeadDim * dtype.Size();
 
     /// <summary>A free page, now held once.</summary>
     public int Take()

@@ -15,11 +15,13 @@ public sealed class LanguageModel : TransformerModel
     /// <param name="device">Where it lives.</param>
     /// <param name="seed">Seed of the weights.</param>
     /// <param name="trainable">False for frozen models.</param>
-    public LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, ulong seed = 0, bool trainable = true)
-        : this(config, tokenizer, device, trainable) => Initialize(seed);
+    /// <param name="dtype">Element type of matrices and activations: float32 or bfloat16.</param>
+    public LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, ulong seed = 0, bool trainable = true,
+        DType dtype = DType.Float32)
+        : this(config, tokenizer, device, trainable, dtype) => Initialize(seed);
 
-    private LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
-        : base(config, tokenizer, device, trainable)
+    private LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
+        : base(config, tokenizer, device, trainable, dtype)
     {
         Head = config.TieEmbeddings
             ? Weights.Embedding
@@ -37,8 +39,9 @@ public sealed class LanguageModel : TransformerModel
     /// <param name="folder">The folder.</param>
     /// <param name="device">Where the model will live.</param>
     /// <param name="trainable">False for frozen models: no gradients, no optimizer state.</param>
+    /// <param name="dtype">Element type of matrices and activations, whatever that of the files: float32 or bfloat16.</param>
     /// <exception cref="InvalidFileException">A file is missing, broken, or contradicts another.</exception>
-    public static LanguageModel Load(string folder, Device device, bool trainable = true)
+    public static LanguageModel Load(string folder, Device device, bool trainable = true, DType dtype = DType.Float32)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(device);
@@ -50,7 +53,7 @@ public sealed class LanguageModel : TransformerModel
         ModelConfig config = ModelConfig.Load(folder);
         Tokenizer tokenizer = Tokenizer.Load(folder);
         using SafetensorsReader reader = SafetensorsReader.Open(folder);
-        LanguageModel model = new(config, tokenizer, device, trainable);
+        LanguageModel model = new(config, tokenizer, device, trainable, dtype);
         try
         {
             model.Weights.Load(reader, static _ => false);
@@ -76,14 +79,14 @@ public sealed class LanguageModel : TransformerModel
     /// <param name="trainable">False: a frozen reference.</param>
     public LanguageModel Clone(bool trainable)
     {
-        LanguageModel copy = new(Config, Tokenizer, Device, trainable);
+        LanguageModel copy = new(Config, Tokenizer, Device, trainable, DType);
         copy.Store.CopyFrom(Store);
         return copy;
     }
 
-    internal long CacheBytes(int rows, int length) => KvCache.Bytes(Config, rows * KvCache.PagesFor(length));
+    internal long CacheBytes(int rows, int length) => KvCache.Bytes(Config, DType, rows * KvCache.PagesFor(length));
 
-    internal LanguageModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable);
+    internal LanguageModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable, DType);
 
     /// <summary>Completes prompts side by side; results in their order.</summary>
     /// <exception cref="ArgumentException">There are no prompts, or one leaves no position for a completion.</exception>

@@ -7,8 +7,8 @@ public sealed class ScoreModel : TransformerModel
 {
     private const string HeadName = "score.weight";
 
-    private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
-        : base(config, tokenizer, device, trainable)
+    private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
+        : base(config, tokenizer, device, trainable, dtype)
     {
         Head = Weights.Matrix(HeadName, 1, config.HiddenSize);
         Store.Allocate();
@@ -21,12 +21,12 @@ public sealed class ScoreModel : TransformerModel
     public static ScoreModel From(LanguageModel model, bool trainable = true)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ScoreModel result = new(model.Config, model.Tokenizer, model.Device, trainable);
+        ScoreModel result = new(model.Config, model.Tokenizer, model.Device, trainable, model.DType);
         foreach (Parameter parameter in result.Store.Parameters)
         {
             if (model.Store.Find(parameter.Name) is { } source)
             {
-                parameter.Value.CopyFrom(source.Value);
+                parameter.CopyFrom(source);
             }
         }
 
@@ -36,14 +36,14 @@ public sealed class ScoreModel : TransformerModel
 
     /// <summary>Loads a folder that <see cref="Save"/> wrote, or a language model's: its head of scores is then 0.</summary>
     /// <exception cref="InvalidFileException">A file is missing, broken, or contradicts another.</exception>
-    public static ScoreModel Load(string folder, Device device, bool trainable = true)
+    public static ScoreModel Load(string folder, Device device, bool trainable = true, DType dtype = DType.Float32)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(device);
         ModelConfig config = ModelConfig.Load(folder);
         Tokenizer tokenizer = Tokenizer.Load(folder);
         using SafetensorsReader reader = SafetensorsReader.Open(folder);
-        ScoreModel model = new(config, tokenizer, device, trainable);
+        ScoreModel model = new(config, tokenizer, device, trainable, dtype);
         try
         {
             model.Weights.Load(reader, static name => name == HeadName);
@@ -68,17 +68,17 @@ public sealed class ScoreModel : TransformerModel
     /// <summary>A copy with the same weights.</summary>
     public ScoreModel Clone(bool trainable)
     {
-        ScoreModel copy = new(Config, Tokenizer, Device, trainable);
+        ScoreModel copy = new(Config, Tokenizer, Device, trainable, DType);
         copy.Store.CopyFrom(Store);
         return copy;
     }
 
-    internal ScoreModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable);
+    internal ScoreModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable, DType);
 
     /// <summary>Scores (rows, 1) of hidden states that were picked from <see cref="TransformerModel.Forward(Tape, TokenBatch)"/>.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="hidden">(tokens, hidden).</param>
     /// <param name="rows">The tokens to score (rows).</param>
     public Tensor Score(Tape tape, in Tensor hidden, in Tensor rows) =>
-        Ops.Linear(tape, Ops.GatherRows(tape, hidden, rows), Head);
+        Ops.Linear(tape, Ops.GatherRows(tape, hidden, rows), Head, output: DType.Float32);
 }

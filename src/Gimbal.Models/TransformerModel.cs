@@ -18,7 +18,7 @@ public abstract class TransformerModel : IDisposable
     private SequenceLayout layout;
     private KvCache? cache;
 
-    private protected TransformerModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable)
+    private protected TransformerModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -31,7 +31,7 @@ public abstract class TransformerModel : IDisposable
 
         (Config, Tokenizer, Device) = (config, tokenizer, device);
         EndIds = config.EosTokenIds.Count > 0 ? [.. config.EosTokenIds] : tokenizer.EosId is { } eos ? [eos] : [];
-        Store = new ParameterStore(device, trainable);
+        Store = new ParameterStore(device, trainable, dtype);
         Weights = new TransformerWeights(config, Store);
         block = Block;
         if (config.Family == ModelFamily.Llama)
@@ -54,6 +54,9 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>Where the weights live.</summary>
     public Device Device { get; }
+
+    /// <summary>Element type of matrices, activations and cache: float32 or bfloat16. Logits, losses and statistics are float32.</summary>
+    public DType DType => Store.DType;
 
     /// <summary>The weights.</summary>
     public ParameterStore Store { get; }
@@ -123,10 +126,9 @@ public abstract class TransformerModel : IDisposable
             bool isMatrix = parameter.Shape.Rank == 2;
             bool intoResidual = Array.Exists(Weights.Layers, layer => layer.AttentionOutput == parameter || layer.Down == parameter);
             float constant = parameter.Name.EndsWith("bias", StringComparison.Ordinal) ? 0 : 1;
-            Tensor all = parameter.Value.Reshape(new Shape(parameter.Shape.Count));
-            for (long start = 0; start < all.Count; start += piece.Length)
+            for (long start = 0; start < parameter.Shape.Count; start += piece.Length)
             {
-                Span<float> values = piece.AsSpan(0, (int)Math.Min(piece.Length, all.Count - start));
+                Span<float> values = piece.AsSpan(0, (int)Math.Min(piece.Length, parameter.Shape.Count - start));
                 if (isMatrix)
                 {
                     Philox.Normal(values, intoResidual ? residual : deviation, seed, InitialWeights + (index << 16), (ulong)start);
@@ -136,7 +138,7 @@ public abstract class TransformerModel : IDisposable
                     values.Fill(constant);
                 }
 
-                all.RowRange(start, values.Length).CopyFrom<float>(values);
+                parameter.Write(start, values);
             }
         }
 

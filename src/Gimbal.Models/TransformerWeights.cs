@@ -87,8 +87,7 @@ internal sealed class TransformerWeights
 
             float[] values = new float[part.Rows * part.Width];
             reader.Read(name, values);
-            Tensor rows = part.Parameter.Value.RowRange(part.Start, part.Rows);
-            rows.CopyFrom<float>(part.Transposed ? Transpose(values, part.Width, part.Rows) : values);
+            part.Parameter.Write(part.Start * part.Width, part.Transposed ? Transpose(values, part.Width, part.Rows) : values);
         }
 
         store.Touch();
@@ -100,7 +99,7 @@ internal sealed class TransformerWeights
         using SafetensorsWriter writer = new(path, parts.Select(part => (part.Name, part.FileShape)));
         foreach (WeightPart part in parts)
         {
-            float[] values = part.Parameter.Value.RowRange(part.Start, part.Rows).ToArray<float>();
+            float[] values = part.Parameter.Read(part.Start * part.Width, part.Rows * part.Width);
             writer.Write(part.Name, part.Transposed ? Transpose(values, part.Rows, part.Width) : values);
         }
 

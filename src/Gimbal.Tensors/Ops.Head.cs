@@ -65,7 +65,7 @@ public static unsafe partial class Ops
         Tensor dhidden = default;
         if (tape.Recording)
         {
-            dhidden = arena.Allocate(DType.Float32, hidden.Shape, "linear_logprob");
+            dhidden = arena.Allocate(hidden.DType, hidden.Shape, "linear_logprob");
             if (hidden.Gradient is not null)
             {
                 tape.SetGradient(hidden, dhidden);
@@ -126,8 +126,8 @@ public static unsafe partial class Ops
 
         Tensor dchunk = dhidden.RowRange(start, count);
         Tensor indices = arena.Allocate(DType.Int32, rows, "linear_logprob");
-        Tensor kept = arena.Allocate(DType.Float32, chunk.Shape, "linear_logprob");
-        Tensor dkept = arena.Allocate(DType.Float32, chunk.Shape, "linear_logprob");
+        Tensor kept = arena.Allocate(chunk.DType, chunk.Shape, "linear_logprob");
+        Tensor dkept = arena.Allocate(chunk.DType, chunk.Shape, "linear_logprob");
         int counting = written == HeadGradient.Logits ? count : KeepRowsThatCount(logits, dlogprob, dentropy, indices);
         if (counting == count)
         {

@@ -8,7 +8,7 @@ public static unsafe partial class Ops
     {
         ArgumentNullException.ThrowIfNull(tape);
         ArgumentNullException.ThrowIfNull(table);
-        Tensor y = tape.Output([ids.Count, table.Shape.Width], "embedding");
+        Tensor y = tape.Output(table.Value.DType, [ids.Count, table.Shape.Width], "embedding");
         Embedding(table.Value, ids, y);
         if (tape.Recording && table.IsTrainable)
         {
@@ -30,7 +30,7 @@ public static unsafe partial class Ops
     public static Tensor GatherRows(Tape tape, in Tensor x, in Tensor rows)
     {
         ArgumentNullException.ThrowIfNull(tape);
-        Tensor y = tape.Output([rows.Count, x.Width], "gather_rows");
+        Tensor y = tape.Output(x.DType, [rows.Count, x.Width], "gather_rows");
         Embedding(x, rows, y);
         if (tape.Recording)
         {
@@ -43,12 +43,13 @@ public static unsafe partial class Ops
         {
             if (Tape.TryGradient(entry.Output, out Tensor dy) && tape.Target(entry.A, out bool accumulate) is { IsEmpty: false } dx)
             {
-                if (!accumulate)
+                Tensor scattered = accumulate ? tape.Arena.Allocate(dx.DType, dx.Shape, "gather_rows") : dx;
+                scattered.Clear();
+                ScatterRows(dy, entry.B, scattered);
+                if (accumulate)
                 {
-                    dx.Clear();
+                    Add(dx, scattered, dx);
                 }
-
-                EmbeddingBackward(dy, entry.B, dx);
             }
         }
     }
@@ -58,7 +59,7 @@ public static unsafe partial class Ops
     {
         ArgumentNullException.ThrowIfNull(tape);
         ArgumentNullException.ThrowIfNull(weight);
-        Tensor y = tape.Output(x.Shape, "rmsnorm");
+        Tensor y = tape.Output(x.DType, x.Shape, "rmsnorm");
         Tensor rstd = tape.Recording ? tape.Arena.Allocate(DType.Float32, new Shape(x.Rows), "rmsnorm") : default;
         Rmsnorm(x, weight.Value, y, rstd, epsilon);
         if (tape.Recording)
@@ -84,7 +85,7 @@ public static unsafe partial class Ops
         ArgumentNullException.ThrowIfNull(tape);
         ArgumentNullException.ThrowIfNull(weight);
         ArgumentNullException.ThrowIfNull(bias);
-        Tensor y = tape.Output(x.Shape, "layernorm");
+        Tensor y = tape.Output(x.DType, x.Shape, "layernorm");
         Tensor mean = tape.Recording ? tape.Arena.Allocate(DType.Float32, new Shape(x.Rows), "layernorm") : default;
         Tensor rstd = tape.Recording ? tape.Arena.Allocate(DType.Float32, new Shape(x.Rows), "layernorm") : default;
         Layernorm(x, weight.Value, bias.Value, y, mean, rstd, epsilon);
@@ -107,11 +108,16 @@ public static unsafe partial class Ops
     }
 
     /// <summary>y = x W^T + bias, with the weight (out, in) packed once per version of its store.</summary>
-    public static Tensor Linear(Tape tape, in Tensor x, Parameter weight, Parameter? bias = null)
+    /// <param name="tape">Recording for training.</param>
+    /// <param name="x">(rows, in).</param>
+    /// <param name="weight">(out, in).</param>
+    /// <param name="bias">(out), or null.</param>
+    /// <param name="output">Element type of y: that of x, unless said; logits and scores are float32.</param>
+    public static Tensor Linear(Tape tape, in Tensor x, Parameter weight, Parameter? bias = null, DType? output = null)
     {
         ArgumentNullException.ThrowIfNull(tape);
         ArgumentNullException.ThrowIfNull(weight);
-        Tensor y = tape.Output([x.Rows, weight.Shape.Rows], "matmul");
+        Tensor y = tape.Output(output ?? x.DType, [x.Rows, weight.Shape.Rows], "matmul");
         MatmulPacked(x, weight.Packed(), bias?.Value ?? default, y);
         if (tape.Recording)
         {
@@ -190,7 +196,7 @@ public static unsafe partial class Ops
     public static Tensor Swiglu(Tape tape, in Tensor x)
     {
         ArgumentNullException.ThrowIfNull(tape);
-        Tensor y = tape.Output([x.Rows, x.Width / 2], "swiglu");
+        Tensor y = tape.Output(x.DType, [x.Rows, x.Width / 2], "swiglu");
         Swiglu(x, y);
         if (tape.Recording)
         {
@@ -212,7 +218,7 @@ public static unsafe partial class Ops
     public static Tensor Gelu(Tape tape, in Tensor x, GeluForm form = GeluForm.Tanh)
     {
         ArgumentNullException.ThrowIfNull(tape);
-        Tensor y = tape.Output(x.Shape, "gelu");
+        Tensor y = tape.Output(x.DType, x.Shape, "gelu");
         Gelu(x, y, form);
         if (tape.Recording)
         {
@@ -234,7 +240,7 @@ public static unsafe partial class Ops
     public static Tensor Tanh(Tape tape, in Tensor x)
     {
         ArgumentNullException.ThrowIfNull(tape);
-        Tensor y = tape.Output(x.Shape, "tanh");
+        Tensor y = tape.Output(x.DType, x.Shape, "tanh");
         Tanh(x, y);
         if (tape.Recording)
         {

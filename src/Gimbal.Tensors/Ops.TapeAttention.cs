@@ -33,7 +33,7 @@ public static unsafe partial class Ops
     public static Tensor Attention(Tape tape, in Tensor qkv, in SequenceLayout layout, in AttentionHeads heads)
     {
         ArgumentNullException.ThrowIfNull(tape);
-        Tensor y = tape.Output([qkv.Rows, heads.QueryWidth], "attention");
+        Tensor y = tape.Output(qkv.DType, [qkv.Rows, heads.QueryWidth], "attention");
         Tensor lse = tape.Recording ? tape.Arena.Allocate(DType.Float32, [qkv.Rows, heads.QueryHeads], "attention") : default;
         (Tensor q, Tensor k, Tensor v) = Split(qkv, heads);
         Tensor starts = layout.Starts.RowRange(0, layout.Lengths.Count);
@@ -82,7 +82,7 @@ public static unsafe partial class Ops
         in AttentionHeads heads, in Tensor pages, int pageSize)
     {
         ArgumentNullException.ThrowIfNull(arena);
-        Tensor y = arena.Allocate(DType.Float32, [qkv.Rows, heads.QueryWidth], "attention");
+        Tensor y = arena.Allocate(qkv.DType, [qkv.Rows, heads.QueryWidth], "attention");
         Attention(qkv.Columns(0, heads.QueryWidth), keys, values, layout.Starts, default, layout.Lengths, pages, y, default,
             heads.HeadDim, heads.Scale, pageSize);
         return y;

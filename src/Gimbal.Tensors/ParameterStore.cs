@@ -5,23 +5,34 @@ namespace Gimbal.Tensors;
 /// The weights of one model, in one block; if it trains, also their gradients and the two moments of the optimizer, each one
 /// block of the same layout. Parameters that decay come first, so that one AdamW call serves all.
 /// </summary>
+/// <remarks>
+/// In bfloat16 ops read the parameters that decay, matrices, from one more block, the weights rounded; the others (norms, biases)
+/// stay float32 for them too. Training keeps all weights in float32 beside it, frozen models only what ops read.
+/// </remarks>
 public sealed class ParameterStore : IDisposable
 {
     // Every parameter starts on a cache line; the gap holds zeros, which no op changes.
-    private const long Alignment = 16;
+    private const long AlignmentBytes = 64;
 
     private readonly List<Parameter> parameters = [];
     private readonly Dictionary<string, Parameter> byName = [];
     private readonly List<nint> blocks = [];
+    private long blockBytes;
     private bool allocated;
 
     /// <summary>An empty store; add parameters, then <see cref="Allocate"/>.</summary>
     /// <param name="device">Where the weights will live.</param>
     /// <param name="trainable">False for frozen models: no gradients, no optimizer state.</param>
-    public ParameterStore(Device device, bool trainable)
+    /// <param name="dtype">Element type in which ops read matrices: float32 or bfloat16.</param>
+    public ParameterStore(Device device, bool trainable, DType dtype = DType.Float32)
     {
         ArgumentNullException.ThrowIfNull(device);
-        (Device, IsTrainable) = (device, trainable);
+        if (dtype is not (DType.Float32 or DType.BFloat16))
+        {
+            throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "wanted float32 or bfloat16");
+        }
+
+        (Device, IsTrainable, DType) = (device, trainable, dtype);
     }
 
     /// <summary>Where the weights live.</summary>
@@ -29,6 +40,9 @@ public sealed class ParameterStore : IDisposable
 
     /// <summary>True if there are gradients and optimizer state.</summary>
     public bool IsTrainable { get; }
+
+    /// <summary>Element type in which ops read matrices.</summary>
+    public DType DType { get; }
 
     /// <summary>All parameters, in the order they were added.</summary>
     public IReadOnlyList<Parameter> Parameters => parameters;
@@ -45,8 +59,11 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Number of weights, without gaps.</summary>
     public long WeightCount => parameters.Sum(parameter => parameter.Shape.Count);
 
-    /// <summary>All weights (Count).</summary>
+    /// <summary>The float32 weights (Count); of a frozen bfloat16 store only those that do not decay.</summary>
     public Tensor Weights { get; private set; }
+
+    /// <summary>The weights in bfloat16 (Count), what ops read of matrices; empty in a float32 store.</summary>
+    public Tensor Rounded { get; private set; }
 
     /// <summary>All gradients (Count); empty if frozen.</summary>
     public Tensor Gradients { get; private set; }
@@ -58,7 +75,10 @@ public sealed class ParameterStore : IDisposable
     public Tensor SecondMoment { get; private set; }
 
     /// <summary>Bytes of all blocks and packs.</summary>
-    public long Bytes => blocks.Count * Count * sizeof(float) + parameters.Sum(parameter => parameter.PackedBytes);
+    public long Bytes => blockBytes + parameters.Sum(parameter => parameter.PackedBytes);
+
+    /// <summary>Bytes of <see cref="Weights"/> and <see cref="Rounded"/>.</summary>
+    public long WeightBytes => Weights.Count * sizeof(float) + (Rounded.IsEmpty ? 0 : Rounded.Count * DType.Size());
 
     /// <summary>Declares a parameter.</summary>
     /// <exception cref="ArgumentException">The name is taken.</exception>
@@ -91,17 +111,22 @@ public sealed class ParameterStore : IDisposable
         allocated = true;
         DecayCount = parameters.Where(p => p.Decays).Sum(Room);
         Count = parameters.Sum(Room);
-        Weights = Block();
+        // Without training nobody needs float32 where ops read bfloat16.
+        long masterStart = DType == DType.Float32 || IsTrainable ? 0 : DecayCount;
+        Weights = Block(DType.Float32, Count - masterStart);
+        Rounded = DType == DType.Float32 ? default : Block(DType, Count);
         if (IsTrainable)
         {
-            (Gradients, FirstMoment, SecondMoment) = (Block(), Block(), Block());
+            (Gradients, FirstMoment, SecondMoment) =
+                (Block(DType.Float32, Count), Block(DType.Float32, Count), Block(DType.Float32, Count));
         }
 
         long decaying = 0, others = DecayCount;
         foreach (Parameter parameter in parameters)
         {
             long start = parameter.Decays ? decaying : others;
-            parameter.Value = View(Weights, start, parameter.Shape);
+            parameter.Master = start < masterStart ? default : View(Weights, start - masterStart, parameter.Shape);
+            parameter.Value = parameter.Decays && !Rounded.IsEmpty ? View(Rounded, start, parameter.Shape) : parameter.Master;
             parameter.Gradient = IsTrainable ? View(Gradients, start, parameter.Shape) : default;
             if (parameter.Decays)
             {
@@ -123,18 +148,37 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Sets all gradients to 0.</summary>
     public void ClearGradients() => Gradients.Clear();
 
-    /// <summary>Copies the weights of a store of the same layout.</summary>
+    /// <summary>Sets all weights of a trainable store at once: those of a checkpoint.</summary>
+    /// <param name="weights">As <see cref="Weights"/>.</param>
+    public void Restore(ReadOnlySpan<float> weights)
+    {
+        Weights.CopyFrom(weights);
+        if (!Rounded.IsEmpty)
+        {
+            ushort[] halves = new ushort[weights.Length];
+            BFloat16.Round(weights, halves);
+            Rounded.CopyFrom<ushort>(halves);
+        }
+
+        Touch();
+    }
+
+    /// <summary>Copies the weights of a store of the same parameters; its element type may be another.</summary>
     public void CopyFrom(ParameterStore source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        if (source.Count != Count || source.parameters.Count != parameters.Count)
+        if (source.parameters.Count != parameters.Count || source.WeightCount != WeightCount)
         {
             throw new ArgumentException(
-                $"the stores differ: {source.parameters.Count} parameters of {source.Count} elements, wanted " +
-                $"{parameters.Count} of {Count}", nameof(source));
+                $"the stores differ: {source.parameters.Count} parameters of {source.WeightCount} elements, wanted " +
+                $"{parameters.Count} of {WeightCount}", nameof(source));
         }
 
-        Weights.CopyFrom(source.Weights);
+        for (int i = 0; i < parameters.Count; i++)
+        {
+            parameters[i].CopyFrom(source.parameters[i]);
+        }
+
         Touch();
     }
 
@@ -154,16 +198,21 @@ public sealed class ParameterStore : IDisposable
         blocks.Clear();
     }
 
-    private static long Room(Parameter parameter) =>
-        (parameter.Shape.Count + Alignment - 1) / Alignment * Alignment;
+    private long Room(Parameter parameter)
+    {
+        long alignment = AlignmentBytes / DType.Size();
+        return (parameter.Shape.Count + alignment - 1) / alignment * alignment;
+    }
 
     private static Tensor View(in Tensor block, long start, Shape shape) =>
         block.RowRange(start, shape.Count).Reshape(shape);
 
-    private Tensor Block()
+    private Tensor Block(DType dtype, long count)
     {
-        nint block = Device.Allocate(Count * sizeof(float));
+        long bytes = count * dtype.Size();
+        nint block = Device.Allocate(bytes);
         blocks.Add(block);
-        return new Tensor(Device, block, DType.Float32, new Shape(Count));
+        blockBytes += bytes;
+        return new Tensor(Device, block, dtype, new Shape(count));
     }
 }

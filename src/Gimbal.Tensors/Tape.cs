@@ -122,9 +122,9 @@ public sealed class Tape
     }
 
     /// <summary>A new activation; while recording, one whose gradient can be gathered.</summary>
-    internal Tensor Output(in Shape shape, string operation)
+    internal Tensor Output(DType dtype, in Shape shape, string operation)
     {
-        Tensor tensor = Arena.Allocate(DType.Float32, shape, operation);
+        Tensor tensor = Arena.Allocate(dtype, shape, operation);
         return Recording ? tensor.WithGradient(NewGradient()) : tensor;
     }
 
@@ -232,7 +232,7 @@ public sealed class Tape
 
     private Tensor RecomputedBlock(in Tensor input, int index, BlockFunction function)
     {
-        Tensor output = Output(input.Shape, "a block");
+        Tensor output = Output(input.DType, input.Shape, "a block");
         Recording = false;
         using (Arena.Enter())
         {

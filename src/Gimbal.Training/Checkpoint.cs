@@ -71,13 +71,12 @@ internal sealed class Checkpoint(IReadOnlyList<(string Name, ParameterStore Stor
                 optimizer.Steps = (long)state["optimizer_steps"]![name]!;
                 using SafetensorsReader reader = SafetensorsReader.Open(Path.Combine(folder, name + ".safetensors"));
                 float[] block = new float[store.Count];
-                foreach ((string part, Tensor target) in Blocks.Zip([store.Weights, store.FirstMoment, store.SecondMoment]))
-                {
-                    reader.Read(part, block);
-                    target.CopyFrom<float>(block);
-                }
-
-                store.Touch();
+                reader.Read(Blocks[0], block);
+                store.Restore(block);
+                reader.Read(Blocks[1], block);
+                store.FirstMoment.CopyFrom<float>(block);
+                reader.Read(Blocks[2], block);
+                store.SecondMoment.CopyFrom<float>(block);
             }
 
             if (readState is not null)

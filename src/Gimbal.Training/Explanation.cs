@@ -45,6 +45,15 @@ public static class Explanation
             : [];
     }
 
+    /// <summary>Which numbers a model is of; nothing where all are float32.</summary>
+    public static IReadOnlyList<string> OfDtype(OptionLayers layers)
+    {
+        ArgumentNullException.ThrowIfNull(layers);
+        return layers.Has<ModelOptions>() && layers.Get<ModelOptions>().Dtype == ModelDtype.Bf16
+            ? ["bfloat16: matrices, activations and their gradients, key-value cache; float32: master weights, moments, gradients of weights, norms, logits, losses"]
+            : [];
+    }
+
     private static string[] Lines(DpoOptions o)
     {
         string sum = o.LengthNormalized ? "mean" : "sum";

@@ -27,11 +27,11 @@ public sealed class MemoryPlan
     public void AddModel(string term, TransformerModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        long weights = model.Store.Count * sizeof(float);
-        Add($"{term}: weights and packs", weights * (model.Store.IsTrainable ? 3 : 2), "take a smaller model");
+        long packs = model.Store.Count * model.DType.Size() * (model.Store.IsTrainable ? 2 : 1);
+        Add($"{term}: weights and packs", model.Store.WeightBytes + packs, "take a smaller model");
         if (model.Store.IsTrainable)
         {
-            Add($"{term}: gradients and moments", 3 * weights, "take a smaller model");
+            Add($"{term}: gradients and moments", 3 * model.Store.Count * sizeof(float), "take a smaller model");
         }
     }
 

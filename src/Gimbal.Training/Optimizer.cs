@@ -55,7 +55,7 @@ internal sealed class Optimizer : IDisposable
                 "The weights are as before this step. Lower optimizer.learning_rate, or look at the data of this step.");
         }
 
-        Ops.Adamw(store.Weights, store.Gradients, store.FirstMoment, store.SecondMoment, default, state.Tensor,
+        Ops.Adamw(store.Weights, store.Gradients, store.FirstMoment, store.SecondMoment, store.Rounded, state.Tensor,
             store.DecayCount, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay);
         store.Touch();
         store.ClearGradients();

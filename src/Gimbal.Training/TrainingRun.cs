@@ -207,7 +207,7 @@ internal sealed class TrainingRun
     }
 
     private static string? FirstNotFinite(ParameterStore store) =>
-        store.Parameters.FirstOrDefault(parameter => parameter.Value.ToArray<float>().Any(value => !float.IsFinite(value)))?.Name;
+        store.Parameters.FirstOrDefault(parameter => parameter.Read().Any(value => !float.IsFinite(value)))?.Name;
 }
 
 /// <summary>Log messages of the trainers.</summary>

@@ -24,17 +24,20 @@ internal static class TestDevice
     public static Device Open(int threads = 1) => Device.Open(Name, new DeviceOptions { Threads = threads });
 
     /// <summary>Runs a body whose devices are on the CPU.</summary>
-    public static T OnCpu<T>(Func<T> body) => On("cpu", body);
+    public static T OnCpu<T>(Func<T> body) => Within("cpu", body);
 
     /// <summary>Runs a body whose devices are CUDA devices; skips the calling test where there is neither GPU nor emulator.</summary>
     public static T OnCuda<T>(Func<T> body)
     {
         Assert.SkipWhen(WhyNoCuda.Value is not null,
             $"{WhyNoCuda.Value} Set GIMBAL_CUDA_DRIVER to the emulated driver: cmake --preset emulator && cmake --build --preset emulator");
-        return On(Cuda, body);
+        return Within(Cuda, body);
     }
 
-    private static T On<T>(string name, Func<T> body)
+    /// <summary>Runs a body on the device of that name, as the two above.</summary>
+    public static T On<T>(string name, Func<T> body) => name == Cuda ? OnCuda(body) : OnCpu(body);
+
+    private static T Within<T>(string name, Func<T> body)
     {
         string? before = chosen;
         chosen = name;

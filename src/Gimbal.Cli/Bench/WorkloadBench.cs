@@ -150,7 +150,7 @@ internal static class WorkloadBench
         StringBuilder alphabet = new();
         for (int id = 0; id < config.VocabularySize; id++)
             alphabet.Append(new Rune(FirstRune + id));
-        return new LanguageModel(config, new CharacterTokenizer(alphabet.ToString(), pad: null, bos: null, eos: null), device, seed: 1);
+        return new LanguageModel(config, new CharacterTokenizer(alphabet.ToString(), pad: null, bos: null, eos: null), device, seed: 1, dtype: (DType)plan.Dtype);
     }
 
     private static PromptDataset Prompts(WorkloadPlan plan, int count)

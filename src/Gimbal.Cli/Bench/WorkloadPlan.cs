@@ -1,4 +1,5 @@
 using Gimbal.Models;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Bench;
 
@@ -7,6 +8,9 @@ internal sealed record WorkloadPlan
 {
     /// <summary>Name of the model's shape: <see cref="Shapes"/>.</summary>
     public string Model { get; init; } = "small";
+
+    /// <summary>Element type of the models.</summary>
+    public ModelDtype Dtype { get; init; }
 
     /// <summary>Sequences (train), pairs (dpo), completions in all (grpo, ppo).</summary>
     public int Batch { get; init; } = 8;

@@ -13,6 +13,7 @@ internal sealed class CompareCommand : ConfiguredCommand
     {
         AddShortcut("--model", "model.path", "Folder of the model (stories)");
         AddShortcut("--task", "compare.task", "sums or stories");
+        AddDtype();
     }
 
     public override OptionLayers CreateLayers(bool isQuick) => ComparePlan.For(CompareTaskKind.Sums, isQuick).ToLayers();

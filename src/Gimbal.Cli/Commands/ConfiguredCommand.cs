@@ -65,6 +65,9 @@ internal abstract class ConfiguredCommand : Command
         Options.Add(option);
     }
 
+    /// <summary>The flag <c>--dtype</c>, of commands with a language model.</summary>
+    protected void AddDtype() => AddShortcut("--dtype", "dtype", "float32 or bf16");
+
     /// <summary>Other defaults that the configuration itself asks for, as another task's; null: those at hand are right.</summary>
     /// <param name="asked">All layers over the usual defaults.</param>
     /// <param name="isQuick">As in <see cref="CreateLayers(bool)"/>.</param>

@@ -19,7 +19,7 @@ internal static class ExplainCommand
     {
         (ConfiguredCommand trainer, OptionLayers layers) = ConfiguredRun.Read(trainers, file, assignments);
         Console.WriteLine(trainer.Name);
-        foreach (string line in Explanation.Of(layers))
+        foreach (string line in (IEnumerable<string>)[.. Explanation.Of(layers), .. Explanation.OfDtype(layers)])
             Console.WriteLine($"  {line}");
         return ExitCode.Success;
     }

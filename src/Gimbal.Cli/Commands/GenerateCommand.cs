@@ -16,6 +16,7 @@ internal sealed class GenerateCommand : ConfiguredCommand
     {
         Options.Add(prompt);
         AddShortcut("--model", "model.path", "Folder of the model");
+        AddDtype();
         AddShortcut("--max-new-tokens", "sampling.max_new_tokens", "Tokens to write at most");
         AddShortcut("--temperature", "sampling.temperature", "Temperature, 0 for the most likely token");
     }
@@ -25,13 +26,14 @@ internal sealed class GenerateCommand : ConfiguredCommand
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        GenerateOptions options = context.Layers.Get<GenerateOptions>();
-        string folder = context.Layers.Get<ModelOptions>().Path
+        GenerateOptions generation = context.Layers.Get<GenerateOptions>();
+        ModelOptions options = context.Layers.Get<ModelOptions>();
+        string folder = options.Path
             ?? throw new InvalidConfigException("model.path", "is needed; give the model's folder with --model.");
         string text = context.Parsed.GetValue(prompt)!;
         using Device device = context.OpenDevice();
-        using LanguageModel model = LanguageModel.Load(folder, device, trainable: false);
-        SamplingOptions sampling = options.Sampling with { Seed = options.Seed };
+        using LanguageModel model = LanguageModel.Load(folder, device, trainable: false, (DType)options.Dtype);
+        SamplingOptions sampling = generation.Sampling with { Seed = generation.Seed };
 
         Stopwatch clock = Stopwatch.StartNew();
         System.Text.StringBuilder completion = new();

@@ -23,7 +23,7 @@ internal sealed class PpoCommand : TrainingCommand<PpoOptions>
         LanguageModel start = job.Own(policy.Clone(trainable: false));
         LanguageModel reference = TrainingInputs.Reference(context.Layers, device) is { } named ? job.Own(named) : start;
         ScoreModel value = job.Own(context.Layers.Get<RewardFunctionOptions>().Model is { } folder
-            ? ScoreModel.Load(folder, device) : ScoreModel.From(policy));
+            ? ScoreModel.Load(folder, device, dtype: policy.DType) : ScoreModel.From(policy));
         PpoTrainer trainer = job.Own(new PpoTrainer(policy, value, train, reward, options, context.Output.Loggers, reference));
         (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         PolicyJudge judge = job.Own(new PolicyJudge(start, heldOut, reward, options.Sampling.MaxNewTokens));

@@ -9,7 +9,7 @@ namespace Gimbal.Cli.Commands;
 internal static class SumsInputs
 {
     /// <summary>A new model of the task's size: about 0.6 million weights at the usual width and depth.</summary>
-    public static LanguageModel CreateModel(Device device, ulong seed, int width, int layers)
+    public static LanguageModel CreateModel(Device device, ulong seed, ModelOptions model)
     {
         const int Heads = 4, MaxPositions = 16;
         CharacterTokenizer tokenizer = SumsTask.CreateTokenizer();
@@ -17,17 +17,17 @@ internal static class SumsInputs
         {
             Family = ModelFamily.Llama,
             VocabularySize = tokenizer.VocabularySize,
-            HiddenSize = width,
-            IntermediateSize = width * 11 / 4,
-            Layers = layers,
+            HiddenSize = model.Width,
+            IntermediateSize = model.Width * 11 / 4,
+            Layers = model.Layers,
             QueryHeads = Heads,
             KeyValueHeads = Heads,
-            HeadDim = width / Heads,
+            HeadDim = model.Width / Heads,
             MaxPositions = MaxPositions,
             EosTokenIds = [tokenizer.EosId!.Value],
             PadTokenId = tokenizer.PadId,
         };
-        return new LanguageModel(config, tokenizer, device, seed);
+        return new LanguageModel(config, tokenizer, device, seed, dtype: (DType)model.Dtype);
     }
 
     /// <summary>For every problem the right answer, and the wrong one that demonstrations show: carries dropped, or

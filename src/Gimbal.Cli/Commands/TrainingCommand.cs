@@ -31,11 +31,12 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
         .Add(isQuick ? new DataOptions { Task = "sums", Rows = 200 } : new DataOptions())
         .Add(isQuick ? new EvalOptions { Problems = 32 } : new EvalOptions());
 
-    /// <summary>The flags <c>--model</c> and <c>--task</c>.</summary>
+    /// <summary>The flags <c>--model</c>, <c>--task</c> and <c>--dtype</c>.</summary>
     protected void AddModelAndTask()
     {
         AddShortcut("--model", "model.path", "Folder of the model to start from");
         AddShortcut("--task", "task", "Built-in task, sums or stories, in place of files");
+        AddDtype();
     }
 
     /// <summary>A job that is filled step by step; what it owns by then is given back if a step fails.</summary>

@@ -20,14 +20,17 @@ internal static class TrainingInputs
     {
         ModelOptions model = layers.Get<ModelOptions>();
         if (model.Path is { } path)
-            return LanguageModel.Load(path, device);
-        return layers.Get<DataOptions>().Task == "sums" ? SumsInputs.CreateModel(device, seed, model.Width, model.Layers)
+            return LanguageModel.Load(path, device, dtype: (DType)model.Dtype);
+        return layers.Get<DataOptions>().Task == "sums" ? SumsInputs.CreateModel(device, seed, model)
             : throw new InvalidConfigException("model.path", "is needed; give the model's folder with --model.");
     }
 
     /// <summary>The frozen reference that the configuration names, or null: the start is the reference.</summary>
     public static LanguageModel? Reference(OptionLayers layers, Device device) =>
-        layers.Get<ModelOptions>().Reference is { } path ? LanguageModel.Load(path, device, trainable: false) : null;
+        layers.Get<ModelOptions>().Reference is { } path ? LanguageModel.Load(path, device, trainable: false, TypeOf(layers)) : null;
+
+    /// <summary>Element type of the run's models.</summary>
+    public static DType TypeOf(OptionLayers layers) => (DType)layers.Get<ModelOptions>().Dtype;
 
     /// <summary>Examples to imitate.</summary>
     public static CompletionDataset Completions(OptionLayers layers, ulong seed, int count)
@@ -78,7 +81,7 @@ internal static class TrainingInputs
         DataOptions data = layers.Get<DataOptions>();
         EvalOptions eval = layers.Get<EvalOptions>();
         RewardFunctionOptions options = layers.Has<RewardFunctionOptions>() ? layers.Get<RewardFunctionOptions>() : new();
-        IReward? model = options.Kind == RewardKind.Model ? Reward.FromOptions(options, device) : null;
+        IReward? model = options.Kind == RewardKind.Model ? Reward.FromOptions(options, device, TypeOf(layers)) : null;
         if (model is IDisposable owned)
             job.Own(owned);
         switch (data.Task)

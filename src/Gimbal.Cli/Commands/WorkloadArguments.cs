@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Gimbal.Cli.Bench;
 using Gimbal.Tensors;
+using Gimbal.Training;
 
 namespace Gimbal.Cli.Commands;
 
@@ -23,6 +24,7 @@ internal sealed class WorkloadArguments
         DefaultValueFactory = _ => new WorkloadPlan().Model,
     };
 
+    private readonly Option<ModelDtype> dtype = new("--dtype") { Description = "Element type of the models." };
     private readonly Option<int> batch = Number("--batch", "Sequences (train), pairs (dpo), completions in all (grpo, ppo).", 8);
     private readonly Option<int> length = Number("--seq", "Tokens of a sequence (train, dpo).", 256);
     private readonly Option<int> prompt = Number("--prompt", "Tokens of a prompt (gen, grpo, ppo).", 32);
@@ -39,7 +41,7 @@ internal sealed class WorkloadArguments
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (ReadOnlySpan<Option>)[work, model, batch, length, prompt, generated, group, micro, repeats, warmup, batches])
+        foreach (Option option in (ReadOnlySpan<Option>)[work, model, dtype, batch, length, prompt, generated, group, micro, repeats, warmup, batches])
             command.Options.Add(option);
         work.Validators.Add(result =>
         {
@@ -60,6 +62,7 @@ internal sealed class WorkloadArguments
         WorkloadPlan plan = new()
         {
             Model = parsed.GetValue(model)!,
+            Dtype = parsed.GetValue(dtype),
             Batch = parsed.GetValue(batch),
             Length = parsed.GetValue(length),
             Prompt = parsed.GetValue(prompt),
@@ -93,7 +96,7 @@ internal sealed class WorkloadArguments
             {
                 ["what"] = result.Work,
                 ["model"] = plan.Model,
-                ["dtype"] = "fp32",
+                ["dtype"] = plan.Dtype == ModelDtype.Bf16 ? "bf16" : "fp32",
                 ["threads"] = device.Threads,
                 ["batch"] = result.Batch,
                 ["median_s"] = result.Median,

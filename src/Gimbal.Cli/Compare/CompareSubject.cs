@@ -90,7 +90,7 @@ internal sealed record CompareSubject : IDisposable
     {
         string folder = plan.Compare.Data ?? Path.GetFullPath(Path.Combine(modelFolder, "..", ".."));
         StoriesTask task = StoriesTask.Load(folder);
-        LanguageModel start = LanguageModel.Load(modelFolder, device, trainable: false);
+        LanguageModel start = LanguageModel.Load(modelFolder, device, trainable: false, (DType)plan.Model.Dtype);
         IReadOnlyList<PreferenceExample> pairs = (plan.Compare.OwnPairs ? null : task.Pairs)
             ?? Rank(start, [.. task.Train.Take(plan.Compare.PairPrompts)], task.Reward, plan.Compare, StoriesTask.MaxCompletionTokens, seed);
         int heldOut = Math.Max(1, pairs.Count / 10);
@@ -126,9 +126,9 @@ internal sealed record CompareSubject : IDisposable
         const string Stage = "sft";
         string folder = stages.Folder(Stage);
         if (stages.TryLoad(Stage, StageJson.Default.StartStage, out StartStage? done))
-            return (LanguageModel.Load(Path.Combine(folder, "model"), device, trainable: false), done);
+            return (LanguageModel.Load(Path.Combine(folder, "model"), device, trainable: false, (DType)plan.Model.Dtype), done);
 
-        using LanguageModel model = SumsInputs.CreateModel(device, seed, plan.Model.Width, plan.Model.Layers);
+        using LanguageModel model = SumsInputs.CreateModel(device, seed, plan.Model);
         Judgement before;
         using (PolicyJudge judge = new(model, problems, task.Reward, SumsTask.MaxCompletionTokens))
             before = judge.Greedy(model);

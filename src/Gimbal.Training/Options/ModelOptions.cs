@@ -14,6 +14,11 @@ public sealed record ModelOptions : IOptions
     [Description("Folder of the frozen reference; without one the starting weights are the reference.")]
     public string? Reference { get; init; }
 
+    /// <summary>Element type of matrices, activations and key-value cache: float32 or bf16; optimizer, logits and losses are float32.</summary>
+    [OptionGroup("")]
+    [Description("Element type of matrices, activations and key-value cache: float32 or bf16; optimizer, logits and losses are float32.")]
+    public ModelDtype Dtype { get; init; } = ModelDtype.Float32;
+
     /// <summary>Width of the model that the sums task makes where no folder is named; its other sizes follow.</summary>
     [Description("Width of the model that the sums task makes where no folder is named; its other sizes follow.")]
     public int Width { get; init; } = 128;

@@ -29,6 +29,17 @@ public enum LearningRateSchedule
     WarmupStableDecay,
 }
 
+/// <summary>Element type of a model, with the values of <see cref="Tensors.DType"/>.</summary>
+[JsonConverter(typeof(OptionEnumConverter<ModelDtype>))]
+public enum ModelDtype
+{
+    /// <summary>IEEE single precision.</summary>
+    Float32 = 0,
+
+    /// <summary>bfloat16, with float32 master weights where the model trains.</summary>
+    Bf16 = 1,
+}
+
 /// <summary>What divides the sum of token losses of an optimizer step; fixed before the step is split.</summary>
 [JsonConverter(typeof(OptionEnumConverter<LossNormalizer>))]
 public enum LossNormalizer

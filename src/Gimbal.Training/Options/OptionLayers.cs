@@ -13,7 +13,7 @@ namespace Gimbal.Training;
 public sealed class OptionLayers
 {
     private static readonly string[] GroupOrder =
-        ["task", "model", "train", "eval", "output", "seed", "device", "threads", "reward", "sampling", "optimizer", "watch"];
+        ["task", "model", "train", "eval", "output", "seed", "device", "dtype", "threads", "reward", "sampling", "optimizer", "watch"];
 
     private readonly List<(Type Type, string? Prefix, JsonObject Json)> records = [];
     private readonly List<OptionKey> keys = [];

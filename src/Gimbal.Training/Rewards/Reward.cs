@@ -122,18 +122,19 @@ public static partial class Reward
     /// </summary>
     /// <param name="options">What a completion is worth.</param>
     /// <param name="device">Where a reward model goes; the other kinds need none.</param>
+    /// <param name="dtype">Element type of a reward model.</param>
     /// <exception cref="InvalidConfigException">The kind is <see cref="RewardKind.Model"/> and there is no device, or a value is missing.</exception>
     /// <exception cref="InvalidFileException">The lexicon or the model cannot be used.</exception>
-    public static IReward FromOptions(RewardFunctionOptions options, Device? device = null)
+    public static IReward FromOptions(RewardFunctionOptions options, Device? device = null, DType dtype = DType.Float32)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         return options.TimeoutSeconds > 0 && options.Kind != RewardKind.Model
-            ? WithTimeLimit(OfKind(options, device), TimeSpan.FromSeconds(options.TimeoutSeconds))
-            : OfKind(options, device);
+            ? WithTimeLimit(OfKind(options, device, dtype), TimeSpan.FromSeconds(options.TimeoutSeconds))
+            : OfKind(options, device, dtype);
     }
 
-    private static IReward OfKind(RewardFunctionOptions options, Device? device) =>
+    private static IReward OfKind(RewardFunctionOptions options, Device? device, DType dtype) =>
         Clipped(options.Kind switch
         {
             RewardKind.Exact => Exact(options.Column),
@@ -141,7 +142,7 @@ public static partial class Reward
             RewardKind.Regex => Regex(options.Pattern!),
             RewardKind.Length => Length(options.Target, options.Target),
             RewardKind.Lexicon => Lexicon(options.Lexicon!),
-            _ => LoadModel(options, device ?? throw new InvalidConfigException("reward.kind", "a reward model needs a device to run on.")),
+            _ => LoadModel(options, device ?? throw new InvalidConfigException("reward.kind", "a reward model needs a device to run on."), dtype),
         }, options.Clip);
 
     /// <summary>sum_i weight_i * reward_i. A part that leaves a sample out adds nothing; a sample that every part leaves out is left out.</summary>
@@ -149,10 +150,10 @@ public static partial class Reward
 
     private static IReward Clipped(IReward reward, float clip) => clip > 0 ? new ClippedReward(reward, clip) : reward;
 
-    private static ModelReward LoadModel(RewardFunctionOptions options, Device device)
+    private static ModelReward LoadModel(RewardFunctionOptions options, Device device, DType dtype)
     {
         RewardMoments? moments = options.Standardize ? RewardMoments.Load(options.Model!) : null;
-        return new ModelReward(ScoreModel.Load(options.Model!, device, trainable: false), moments, ownsModel: true);
+        return new ModelReward(ScoreModel.Load(options.Model!, device, trainable: false, dtype), moments, ownsModel: true);
     }
 
     /// <summary>The last decimal number in a text, if there is one.</summary>

@@ -6,7 +6,7 @@ namespace Gimbal.Tests;
 /// <summary>Completions of equal prompts share the cache of the prompt: what is drawn, and its bits, are those of each alone.</summary>
 public sealed class SharedPromptTests
 {
-    private static readonly ModelConfig Config = new()
+    internal static ModelConfig Config { get; } = new()
     {
         Family = ModelFamily.Llama,
         VocabularySize = 26,
@@ -20,17 +20,27 @@ public sealed class SharedPromptTests
         TieEmbeddings = true,
     };
 
+    internal static CharacterTokenizer Letters() => new("abcdefghijklmnopqrstuvwxyz", pad: null, bos: null, eos: null);
+
     // Less than a page, exactly two, two and a bit; together, and a few at a time.
     [Theory]
     [InlineData(5, 16)]
     [InlineData(64, 16)]
     [InlineData(70, 16)]
     [InlineData(70, 3)]
-    public void BitsAreThoseOfACompletionAlone(int length, int maxRows)
+    public void BitsAreThoseOfACompletionAlone(int length, int maxRows) => AreThoseOfACompletionAlone(length, maxRows, DType.Float32);
+
+    [Fact]
+    public void BFloat16BitsAreThoseOfACompletionAlone() => TestDevice.OnCuda(() =>
+    {
+        AreThoseOfACompletionAlone(70, 16, DType.BFloat16);
+        return true;
+    });
+
+    private static void AreThoseOfACompletionAlone(int length, int maxRows, DType dtype)
     {
         using Device device = TestDevice.Open(threads: 2);
-        using LanguageModel model = new(Config, new CharacterTokenizer("abcdefghijklmnopqrstuvwxyz", pad: null, bos: null, eos: null),
-            device, seed: 3, trainable: false);
+        using LanguageModel model = new(Config, Letters(), device, seed: 3, trainable: false, dtype);
         int[] prompt = [.. Enumerable.Range(0, length).Select(i => i * 7 % 26)], other = [.. prompt.Reverse()];
         int[][] prompts = [prompt, [.. prompt], prompt, prompt, other, other, prompt];
         SamplingOptions sampling = new() { MaxNewTokens = 40 };

@@ -8,8 +8,9 @@ namespace Gimbal.Tests;
 internal sealed class TrainerSubject : IDisposable
 {
     private readonly List<IDisposable> models = [];
+    private readonly DType dtype;
 
-    public TrainerSubject(int threads = 1) => Device = TestDevice.Open(threads);
+    public TrainerSubject(int threads = 1, DType dtype = DType.Float32) => (Device, this.dtype) = (TestDevice.Open(threads), dtype);
 
     public Device Device { get; }
 
@@ -42,7 +43,7 @@ internal sealed class TrainerSubject : IDisposable
             KeyValueHeads = 1,
             HeadDim = 8,
             MaxPositions = 16,
-        }, tokenizer, Device, seed));
+        }, tokenizer, Device, seed, dtype: dtype));
     }
 
     /// <summary>A scorer whose head is not 0, so that every weight has a gradient.</summary>
@@ -51,7 +52,7 @@ internal sealed class TrainerSubject : IDisposable
         ScoreModel model = Keep(ScoreModel.From(Model(seed)));
         float[] head = new float[model.Head.Shape.Count];
         Philox.Normal(head, 0.3f, seed, 77);
-        model.Head.Value.CopyFrom<float>(head);
+        model.Head.Write(0, head);
         model.Store.Touch();
         return model;
     }
