@@ -194,6 +194,11 @@ public sealed class GrpoTrainer : IDisposable
     {
         // Log-probabilities of the frozen reference; those of the old policy are the sampler's, or corrected.
         RolloutTokens tokens = new(rollout);
+        if (options.VerifyRollouts)
+        {
+            pass.Verify(policy, tokens.Sequences, temperature, microBatch, tokens.Old);
+        }
+
         if (reference is not null)
         {
             pass.Logprobs(reference, tokens.Sequences, temperature, microBatch, tokens.Reference);

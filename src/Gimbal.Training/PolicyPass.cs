@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Gimbal.Models;
 using Gimbal.Tensors;
 
@@ -59,6 +60,24 @@ internal sealed class PolicyPass : IDisposable
             }
 
             written += Batch.LossRows;
+        }
+    }
+
+    /// <summary>Computes the log-probabilities of a rollout again, as <see cref="Logprobs"/> does.</summary>
+    /// <exception cref="GimbalException">One has not the bits that the sampler recorded.</exception>
+    public void Verify(LanguageModel model, IReadOnlyList<TokenSequence> sequences, float temperature, int microBatch,
+        ReadOnlySpan<float> recorded)
+    {
+        float[] computed = new float[recorded.Length];
+        Logprobs(model, sequences, temperature, microBatch, computed);
+        TrainingTotals differing = new();
+        differing.Compare(computed, recorded);
+        if (differing.MismatchBits > 0)
+        {
+            int first = MemoryMarshal.Cast<float, int>(computed).CommonPrefixLength(MemoryMarshal.Cast<float, int>(recorded));
+            throw new GimbalException(
+                $"train.verify_rollouts: {differing.MismatchBits} bits differ among {computed.Length} log-probabilities, first of token " +
+                $"{first}: the sampler recorded {recorded[first]:R}, the forward pass gives {computed[first]:R}. The rollout is not of this policy.");
         }
     }
 

@@ -194,6 +194,11 @@ public sealed class PpoTrainer : IDisposable
     {
         // Log-probabilities of the frozen reference and values of all states; those of the old policy are the sampler's.
         RolloutTokens tokens = new(rollout);
+        if (options.VerifyRollouts)
+        {
+            pass.Verify(policy, tokens.Sequences, temperature, microBatch, tokens.Old);
+        }
+
         RolloutValues states = new(rollout, options.ScorePosition, options.Sampling.MaxNewTokens);
         if (reference is not null)
         {

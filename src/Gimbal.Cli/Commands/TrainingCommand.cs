@@ -17,7 +17,8 @@ internal abstract class TrainingCommand<T>(string name, string description) : Co
     /// <summary>The flags that every trainer has.</summary>
     protected override IEnumerable<(string Flag, string Key, string Description)> Switches =>
         [("--strict", "watch.strict", "Ends with exit code 1 if the run was warned of anything"),
-         ("--record", "train.record", "Writes every token of every step into records/ (grpo, ppo)")];
+         ("--record", "train.record", "Writes every token of every step into records/ (grpo, ppo)"),
+         ("--verify-rollouts", "train.verify_rollouts", "Stops if a rollout's log-probabilities, computed again, differ in a bit (grpo, ppo)")];
 
     /// <summary>What the trainer's rate counts.</summary>
     protected virtual string Unit => "tokens";

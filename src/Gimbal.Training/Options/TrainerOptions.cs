@@ -41,6 +41,10 @@ public abstract record TrainerOptions : IOptions
     [Description("Write every token of every step into records/ of the run folder: log-probabilities, advantage, ratio, clip (grpo, ppo).")]
     public bool Record { get; init; } = false;
 
+    /// <summary>Forward every rollout again before it is trained on and stop if a bit of a log-probability differs from the sampler's (grpo, ppo).</summary>
+    [Description("Forward every rollout again before it is trained on and stop if a bit of a log-probability differs from the sampler's (grpo, ppo).")]
+    public bool VerifyRollouts { get; init; } = false;
+
     /// <summary>Sequences forwarded at a time; 0: as many as one step has. Bounds memory, leaves the gradient alone.</summary>
     [Description("Sequences forwarded at a time; 0: as many as one step has. Bounds memory, leaves the gradient alone.")]
     public int MicroBatch { get; init; } = 0;

@@ -36,6 +36,44 @@ public sealed class OnPolicyTests
         return true;
     });
 
+    [Fact]
+    public async Task VerifiedRolloutsLeaveTheRunAlone()
+    {
+        Assert.Equal(await Grpo(verify: false), await Grpo(verify: true));
+
+        static async Task<float[]> Grpo(bool verify)
+        {
+            using TrainerSubject subject = new();
+            LanguageModel policy = subject.Model();
+            using GrpoTrainer trainer = new(policy, subject.Prompts, subject.Reward, new GrpoOptions
+            {
+                MaxSteps = 2,
+                PromptsPerStep = 2,
+                GroupSize = 3,
+                MicroBatch = 4,
+                VerifyRollouts = verify,
+                Sampling = TrainerSubject.Sampling with { Temperature = 0.9f, TopK = 6 },
+            });
+            await trainer.TrainAsync(cancellationToken: TestContext.Current.CancellationToken);
+            return policy.Store.Weights.ToArray<float>();
+        }
+    }
+
+    [Fact]
+    public void OneDifferingBitIsReported()
+    {
+        using TrainerSubject subject = new();
+        LanguageModel model = subject.Model();
+        TokenSequence[] sequences = [new([1, 2, 3, 4], 2), new([5, 6, 7], 1)];
+        using PolicyPass pass = new(subject.Device, MemoryPlan.TrainingBytes(model, 2, 4));
+        float[] recorded = new float[4];
+        pass.Logprobs(model, sequences, 1, 1, recorded);
+        pass.Verify(model, sequences, 1, 2, recorded);
+        recorded[2] = MathF.BitIncrement(recorded[2]);
+        GimbalException error = Assert.Throws<GimbalException>(() => pass.Verify(model, sequences, 1, 2, recorded));
+        Assert.Contains("token 2", error.Message, StringComparison.Ordinal);
+    }
+
     private static void Check(DType dtype, int batch, int microBatch, int threads, int promptLength, int newTokens)
     {
         using Device device = TestDevice.Open(threads);
