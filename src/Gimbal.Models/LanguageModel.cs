@@ -30,7 +30,7 @@ public sealed class LanguageModel : TransformerModel
     }
 
     /// <summary>The head (vocabulary, hidden): the embedding table itself where the model ties them.</summary>
-    public Parameter Head { get; }
+    public override Parameter Head { get; }
 
     /// <summary>Bytes that generation holds: the key-value cache and its scratch memory.</summary>
     public long GenerationBytes => generator?.Bytes ?? 0;

@@ -15,7 +15,7 @@ public sealed class ScoreModel : TransformerModel
     }
 
     /// <summary>The head (1, hidden).</summary>
-    public Parameter Head { get; }
+    public override Parameter Head { get; }
 
     /// <summary>The body of a language model under a head of zeros: every score is 0 until it learns.</summary>
     public static ScoreModel From(LanguageModel model, bool trainable = true)

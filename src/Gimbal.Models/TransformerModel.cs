@@ -61,6 +61,13 @@ public abstract class TransformerModel : IDisposable
     /// <summary>The weights.</summary>
     public ParameterStore Store { get; }
 
+    /// <summary>The head (outputs, hidden).</summary>
+    public abstract Parameter Head { get; }
+
+    /// <summary>Bytes of the packs of all matrices that products read.</summary>
+    public long PackBytes => Head.PackBytes + Weights.Layers.Sum(layer =>
+        layer.Qkv.PackBytes + layer.AttentionOutput.PackBytes + layer.Up.PackBytes + layer.Down.PackBytes);
+
     internal TransformerWeights Weights { get; }
 
     /// <summary>True for a token that ends a completion.</summary>

@@ -101,6 +101,10 @@ public sealed class Parameter
         return packedTransposed;
     }
 
+    /// <summary>Bytes of the packs that a model makes of a matrix of its products: one, or two if it trains.</summary>
+    public long PackBytes => PackedMatrix.BytesFor(Shape.Rows, Shape.Width, Value.DType) +
+        (IsTrainable ? PackedMatrix.BytesFor(Shape.Width, Shape.Rows, Value.DType) : 0);
+
     internal long PackedBytes => (packed?.Bytes ?? 0) + (packedTransposed?.Bytes ?? 0);
 
     internal void ReleasePacks()

@@ -27,8 +27,7 @@ public sealed class MemoryPlan
     public void AddModel(string term, TransformerModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        long packs = model.Store.Count * model.DType.Size() * (model.Store.IsTrainable ? 2 : 1);
-        Add($"{term}: weights and packs", model.Store.WeightBytes + packs, "take a smaller model");
+        Add($"{term}: weights and packs", model.Store.WeightBytes + model.PackBytes, "take a smaller model");
         if (model.Store.IsTrainable)
         {
             Add($"{term}: gradients and moments", 3 * model.Store.Count * sizeof(float), "take a smaller model");
