@@ -5,7 +5,7 @@ namespace Gimbal.Models;
 /// <summary>A transformer with a scalar head: a reward model (score of the last token) or a value model (one of every token).</summary>
 public sealed class ScoreModel : TransformerModel
 {
-    private const string HeadName = "score.weight";
+    internal const string HeadName = "score.weight";
 
     private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
         : base(config, tokenizer, device, trainable, dtype)
@@ -22,15 +22,7 @@ public sealed class ScoreModel : TransformerModel
     {
         ArgumentNullException.ThrowIfNull(model);
         ScoreModel result = new(model.Config, model.Tokenizer, model.Device, trainable, model.DType);
-        foreach (Parameter parameter in result.Store.Parameters)
-        {
-            if (model.Store.Find(parameter.Name) is { } source)
-            {
-                parameter.CopyFrom(source);
-            }
-        }
-
-        result.Store.Touch();
+        result.CopyNamed(model);
         return result;
     }
 

@@ -90,6 +90,20 @@ public abstract class TransformerModel : IDisposable
 
     private protected virtual void Release() { }
 
+    /// <summary>Copies the weights that another model has under the same names.</summary>
+    private protected void CopyNamed(TransformerModel source)
+    {
+        foreach (Parameter parameter in Store.Parameters)
+        {
+            if (source.Store.Find(parameter.Name) is { } named)
+            {
+                parameter.CopyFrom(named);
+            }
+        }
+
+        Store.Touch();
+    }
+
     internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys)
     {
         ArgumentNullException.ThrowIfNull(tape);

@@ -30,7 +30,8 @@ public static class Explanation
         ("TRL", ["ppo.score_position=after_last", "ppo.kl_coefficient=0.05", "ppo.lambda=0.95", "ppo.epochs=4", "ppo.dual_clip=0"]),
         ("verl", ["ppo.dual_clip=3", "ppo.clip_range_value=0.5", "ppo.lambda=1", "ppo.epochs=1", "ppo.score_position=last"]),
         ("OpenRLHF", ["ppo.whiten_ddof=0", "ppo.score_clip=10", "ppo.clip_range_value=0.5", "ppo.lambda=1", "ppo.kl_coefficient=0.01"]),
-        ("DeepSpeed-Chat", ["ppo.whiten_advantages=false", "ppo.score_clip=5", "ppo.kl_coefficient=0.1", "ppo.lambda=0.95"]),
+        ("NeMo-RL", ["ppo.kl_coefficient=0", "ppo.clip_range_high=0.28", "ppo.dual_clip=10", "ppo.value_coefficient=1", "ppo.lambda=0.95"]),
+        ("DeepSpeed-Chat", ["ppo.whiten_advantages=false", "ppo.score_clip=5", "ppo.kl_coefficient=0.1", "ppo.epochs=1"]),
     ];
 
     /// <summary>Lines about a configuration; none if it holds no method that has dialects.</summary>
@@ -139,11 +140,13 @@ public static class Explanation
     private static string[] Lines(PpoOptions o) =>
     [
         Say($"r_t = -{o.KlCoefficient} {o.KlEstimator.ToString().ToLowerInvariant()}(old, ref), the score ") + (o.ScorePosition == ScorePosition.Last ? "on the last token" : "one past the last token") +
-            (o.ScoreClip > 0 ? Say($", within +-{o.ScoreClip}") : "") + (o.KlTarget > 0 ? Say($"; the coefficient steers to a KL of {o.KlTarget} over {o.KlHorizon} samples") : ""),
+            (o.ScoreClip > 0 ? Say($", within +-{o.ScoreClip}") : "") + (o.MissingEosPenalty > 0 ? Say($", less {o.MissingEosPenalty} where cut off") : "") +
+            (o.KlTarget > 0 ? Say($"; the coefficient steers to a KL of {o.KlTarget} over {o.KlHorizon} samples") : ""),
         Say($"delta_t = r_t + {o.Gamma} V_(t+1) - V_t, A_t = delta_t + {o.Gamma * o.Lambda:G4} A_(t+1), R_t = A_t + V_t") + (o.WhitenAdvantages ? Say($"; A whitened, ddof {o.WhitenDdof}") : ""),
         Say($"policy: -min(ratio A, clip(ratio, {1 - o.ClipRange}, {1 + (o.ClipRangeHigh == 0 ? o.ClipRange : o.ClipRangeHigh)}) A)") +
             (o.DualClip > 0 ? Say($", at most -{o.DualClip} A for A < 0") : "") + (o.EntropyCoefficient > 0 ? Say($" - {o.EntropyCoefficient} entropy") : ""),
-        Say($"value: {o.ValueCoefficient} x 0.5 ") + (o.ClipRangeValue > 0 ? Say($"max((V - R)^2, (clip(V, old +- {o.ClipRangeValue}) - R)^2)") : "(V - R)^2"),
+        Say($"value: {o.ValueCoefficient} x 0.5 ") + (o.ClipRangeValue > 0 ? Say($"max((V - R)^2, (clip(V, old +- {o.ClipRangeValue}) - R)^2)") : "(V - R)^2") +
+            (o.SharedTrunk ? ", a head on the policy's trunk" : ", a model of its own"),
         Say($"{o.Epochs} passes over {o.Rollouts} completions, {o.Minibatches} optimizer steps each"),
         .. Optimizer(o),
     ];

@@ -29,6 +29,9 @@ public sealed class TrainerResumeTests : IDisposable
     public Task PpoStopped() => StoppedRunEqualsWhole(Ppo);
 
     [Fact]
+    public Task PpoOnASharedTrunkStopped() => StoppedRunEqualsWhole(SharedPpo);
+
+    [Fact]
     public Task SftKilled() => KilledRunEqualsWhole(Sft);
 
     [Fact]
@@ -157,6 +160,24 @@ public sealed class TrainerResumeTests : IDisposable
         });
         await trainer.TrainAsync(progress, cancellationToken);
         return [.. model.Store.Weights.ToArray<float>(), .. value.Store.Weights.ToArray<float>()];
+    }
+
+    private async Task<float[]> SharedPpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+    {
+        LanguageModel model = subject.SharedTrunk();
+        using PpoTrainer trainer = new(model, null, subject.Prompts, subject.Reward, TrainerInvarianceTests.PpoOptions(0) with
+        {
+            MaxSteps = 10,
+            Epochs = 2,
+            Minibatches = 2,
+            SharedTrunk = true,
+            KlTarget = 0.1f,
+            CheckpointEvery = 5,
+            Output = output,
+            Resume = resume,
+        });
+        await trainer.TrainAsync(progress, cancellationToken);
+        return model.Store.Weights.ToArray<float>();
     }
 
     private async Task StoppedRunEqualsWhole(Trainer trainer)
