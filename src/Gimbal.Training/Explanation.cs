@@ -18,7 +18,7 @@ public static class Explanation
     private static readonly (string Name, string[] Settings)[] GroupDialects =
     [
         ("GRPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.baseline=group", "grpo.scale=group", "grpo.normalizer=sequences", "grpo.kl_placement=loss"]),
-        ("DAPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.clip_high=0.28", "grpo.beta=0", "grpo.normalizer=tokens"]),
+        ("DAPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.clip_high=0.28", "grpo.beta=0", "grpo.normalizer=tokens", "grpo.sampling_rounds=10"]),
         ("Dr. GRPO", ["grpo.loss=clip", "grpo.scale=none", "grpo.normalizer=max_tokens"]),
         ("GSPO", ["grpo.loss=clip", "grpo.ratio=sequence", "grpo.normalizer=sequences"]),
         ("RLOO", ["grpo.ratio=sequence_sum", "grpo.baseline=leave_one_out", "grpo.scale=none", "grpo.kl_placement=reward", "grpo.kl_estimator=k1"]),
@@ -122,7 +122,8 @@ public static class Explanation
         };
         return
         [
-            $"A = ({baseline}){scale}{(o.WhitenAdvantages ? ", whitened over the tokens of the step" : "")}; groups of {o.GroupSize}",
+            $"A = ({baseline}){scale}{(o.WhitenAdvantages ? ", whitened over the tokens of the step" : "")}; groups of {o.GroupSize}" +
+                (o.SamplingRounds > 1 ? $", those of equal rewards drawn anew from other prompts, {o.SamplingRounds} rounds at most" : ""),
             $"ratio = {ratio}",
             $"l = {surrogate}{(o.EntropyCoefficient > 0 ? Say($" - {o.EntropyCoefficient} entropy") : "")}",
             kl,

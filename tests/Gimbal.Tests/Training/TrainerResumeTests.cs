@@ -29,6 +29,10 @@ public sealed class TrainerResumeTests : IDisposable
     public Task PpoStopped() => StoppedRunEqualsWhole(Ppo);
 
     [Fact]
+    public Task GrpoWithDynamicSamplingStopped() => StoppedRunEqualsWhole((output, resume, progress, cancellationToken) =>
+        Grpo(rounds: 3, output, resume, progress, cancellationToken));
+
+    [Fact]
     public Task PpoOnASharedTrunkStopped() => StoppedRunEqualsWhole(SharedPpo);
 
     [Fact]
@@ -124,14 +128,19 @@ public sealed class TrainerResumeTests : IDisposable
         return model.Store.Weights.ToArray<float>();
     }
 
-    private async Task<float[]> Grpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+    private Task<float[]> Grpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken) =>
+        Grpo(rounds: 1, output, resume, progress, cancellationToken);
+
+    private async Task<float[]> Grpo(int rounds, string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         LanguageModel model = subject.Model();
-        using GrpoTrainer trainer = new(model, subject.Prompts, subject.Reward, new GrpoOptions
+        IReward oftenEqual = Reward.Create(sample => sample.Completion.Contains('1') ? 1 : 0);
+        using GrpoTrainer trainer = new(model, subject.Prompts, rounds == 1 ? subject.Reward : oftenEqual, new GrpoOptions
         {
             MaxSteps = 10,
             PromptsPerStep = 2,
             GroupSize = 4,
+            SamplingRounds = rounds,
             InnerEpochs = 2,
             Minibatches = 2,
             CheckpointEvery = 5,
