@@ -67,7 +67,7 @@ public sealed class ScoreModel : TransformerModel
 
     internal ScoreModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable, DType);
 
-    /// <summary>Scores (rows, 1) of hidden states that were picked from <see cref="TransformerModel.Forward(Tape, TokenBatch)"/>.</summary>
+    /// <summary>Scores (rows, 1) of hidden states that were picked from <see cref="TransformerModel.Forward(Tape, TokenBatch, in Tensor)"/>.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="hidden">(tokens, hidden).</param>
     /// <param name="rows">The tokens to score (rows).</param>

@@ -69,10 +69,11 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Final hidden states (tokens, hidden) of a batch, after the last norm.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="batch">Uploaded to the tape's arena.</param>
-    public Tensor Forward(Tape tape, TokenBatch batch)
+    /// <param name="noise">Added to the embeddings (tokens, hidden), and written over; or empty.</param>
+    public Tensor Forward(Tape tape, TokenBatch batch, in Tensor noise = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Forward(tape, batch.Ids, batch.Positions, batch.Layout, null);
+        return Forward(tape, batch.Ids, batch.Positions, batch.Layout, null, noise);
     }
 
     /// <summary>Gives the memory back.</summary>
@@ -104,7 +105,8 @@ public abstract class TransformerModel : IDisposable
         Store.Touch();
     }
 
-    internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys)
+    internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys,
+        in Tensor noise = default)
     {
         ArgumentNullException.ThrowIfNull(tape);
         (positions, layout, cache) = (tokenPositions, sequences, keys);
@@ -112,6 +114,11 @@ public abstract class TransformerModel : IDisposable
         if (Weights.Positions is { } table)
         {
             x = Ops.Add(tape, x, Ops.Embedding(tape, table, tokenPositions));
+        }
+
+        if (!noise.IsEmpty)
+        {
+            x = Ops.Add(tape, x, noise);
         }
 
         for (int i = 0; i < Config.Layers; i++)

@@ -170,7 +170,10 @@ public static class Explanation
         o.ProbabilityPower > 0 ? Say($"l = -p^{o.ProbabilityPower} log p of the target, the power held")
             : o.LabelSmoothing > 0 ? Say($"l = -{1 - o.LabelSmoothing} log p_target - {o.LabelSmoothing} mean log p") : "l = -log p of the target",
         .. o.ZLoss > 0 ? new[] { Say($"+ {o.ZLoss} (log sum exp)^2") } : [],
-        $"mean over the loss tokens of the optimizer step, {(o.CompletionOnly ? "completions alone" : "prompts too")}",
+        .. o.NeftuneAlpha > 0 ? new[] { Say($"embeddings + uniform noise within +-{o.NeftuneAlpha} / sqrt(tokens x width) (NEFTune)") } : [],
+        "mean over the loss tokens of the optimizer step, " + (!o.CompletionOnly ? "prompts too"
+            : o.AssistantOnly ? "every turn of the assistant" : "completions alone"),
+        "sequences lie end to end without padding, attention kept apart",
         .. Optimizer(o),
     ];
 

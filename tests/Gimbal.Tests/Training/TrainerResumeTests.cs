@@ -105,6 +105,7 @@ public sealed class TrainerResumeTests : IDisposable
     {
         MaxSteps = 10,
         BatchSize = 4,
+        NeftuneAlpha = 2,
         CheckpointEvery = 5,
         Output = output,
         Resume = resume,
