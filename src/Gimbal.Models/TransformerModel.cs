@@ -69,7 +69,7 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Final hidden states (tokens, hidden) of a batch, after the last norm.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="batch">Uploaded to the tape's arena.</param>
-    /// <param name="noise">Added to the embeddings (tokens, hidden), and written over; or empty.</param>
+    /// <param name="noise">Added to the embeddings (tokens, hidden), float32; or empty.</param>
     public Tensor Forward(Tape tape, TokenBatch batch, in Tensor noise = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -118,7 +118,7 @@ public abstract class TransformerModel : IDisposable
 
         if (!noise.IsEmpty)
         {
-            x = Ops.Add(tape, x, noise);
+            Ops.Add(x, noise, x);
         }
 
         for (int i = 0; i < Config.Layers; i++)

@@ -32,7 +32,7 @@ internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, 
         {
             case "sft":
                 using (SftTrainer sft = new(model, subject.Examples, new SftOptions
-                { MaxSteps = steps, BatchSize = 4, MicroBatch = 3, Optimizer = adam, Output = output, Resume = resume }))
+                { MaxSteps = steps, BatchSize = 4, MicroBatch = 3, NeftuneAlpha = 1, Optimizer = adam, Output = output, Resume = resume }))
                     return Finish(sft.TrainAsync(watch, stop.Token), model.Store, sampled: false);
             case "reward":
                 ScoreModel scorer = subject.Scorer();
