@@ -31,8 +31,8 @@ rows=(
     "dpo small 8 pairs x 256|--work dpo --model small --batch 8 --seq 256"
     "grpo small 8x128|--work grpo --model small --batch 8"
     "grpo small 32x128|--work grpo --model small --batch 32"
-    "ppo small 8x128|--work ppo --model small --batch 8"
-    "ppo small 32x128|--work ppo --model small --batch 32"
+    "ppo small 8x128|--work ppo-shared --model small --batch 8"
+    "ppo small 32x128|--work ppo-shared --model small --batch 32"
     "gen small|--work gen --model small --gen-batch 1,8,32"
 )
 [[ $dtype == bf16 ]] && rows=("${rows[@]/%/ --dtype bf16}") || rows+=("ops|--work ops")
@@ -46,7 +46,8 @@ for ((round = 1; round <= rounds; round++)); do
         file="$out/${name// /_}"
         # The clock of a peer that starts an interpreter is its own: both sides time inside their process.
         ${run[@]+"${run[@]}"} "${ours[@]}" "${list[@]}" --reps "$reps" >>"$file.ours.jsonl"
-        ${run[@]+"${run[@]}"} "$python" "$peer" "${list[@]/--work/--what}" --threads "$threads" --reps "$reps" >>"$file.theirs.jsonl"
+        theirs=("${list[@]/--work/--what}") # whose PPO has one trunk for policy and values in any case
+        ${run[@]+"${run[@]}"} "$python" "$peer" "${theirs[@]/ppo-shared/ppo}" --threads "$threads" --reps "$reps" >>"$file.theirs.jsonl"
     done
 done
 "$python" bench/compare_peer.py "$out"

@@ -28,7 +28,7 @@ internal sealed class Generator : IDisposable
     private Tape? tape;
     private KvCache? cache;
     private int[] tokens = [];
-    private float[] logprobs = [];
+    private float[] logprobs = [], values = [];
     private readonly StepStateBuffer state;
     private readonly RecordedDecoding decoding;
 
@@ -149,20 +149,31 @@ internal sealed class Generator : IDisposable
         sampleNumbers.CopyFrom<long>(CollectionsMarshal.AsSpan(samples));
         Tensor drawn = arena.Allocate(DType.Int32, new Shape(rows), "sample_token");
         Tensor recorded = arena.Allocate(DType.Float32, new Shape(rows), "sample_token");
+        Tensor valued = model.ValueHead is null ? default : arena.Allocate(DType.Float32, [rows, 1], "values");
 
         decoding.Run(ids.Count == rows && feeding == rows ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
         {
             using ArenaScope pass = arena.Enter();
-            Tensor hidden = model.Forward(tape!, tokenIds, tokenPositions, layout, cache);
-            Tensor logits = Ops.Linear(tape!, Ops.GatherRows(tape!, hidden, last), model.Head, output: DType.Float32);
+            Tensor hidden = Ops.GatherRows(tape!, model.Forward(tape!, tokenIds, tokenPositions, layout, cache), last);
+            Tensor logits = Ops.Linear(tape!, hidden, model.Head, output: DType.Float32);
             Ops.SampleToken(logits, sampleNumbers, drawAt, state.Tensor, drawn, recorded, default, sampling.Temperature,
                 sampling.TopK, sampling.TopP, sampling.MinP);
+            if (model.ValueHead is { } head)
+            {
+                Ops.MatmulPacked(hidden, head.Packed(), default, valued);
+            }
         });
 
         Array.Resize(ref tokens, Math.Max(tokens.Length, rows));
         Array.Resize(ref logprobs, Math.Max(logprobs.Length, rows));
         drawn.CopyTo(tokens.AsSpan(0, rows));
         recorded.CopyTo(logprobs.AsSpan(0, rows));
+        if (!valued.IsEmpty)
+        {
+            Array.Resize(ref values, Math.Max(values.Length, rows));
+            valued.CopyTo(values.AsSpan(0, rows));
+        }
+
         SharePrompts();
     }
 
@@ -256,12 +267,17 @@ internal sealed class Generator : IDisposable
             Row row = active[i];
             row.Tokens.Add(tokens[i]);
             row.Logprobs.Add(logprobs[i]);
+            if (model.ValueHead is not null)
+            {
+                row.Values.Add(values[i]);
+            }
+
             onToken?.Invoke(row.Index, tokens[i], logprobs[i]);
             bool ended = model.IsEnd(tokens[i]);
             if (ended || row.Tokens.Count >= row.MaxTokens)
             {
                 cache!.GiveBack(row.Pages);
-                results[row.Index] = new GeneratedSequence([.. row.Tokens], row.PromptLength, [.. row.Logprobs], ended);
+                results[row.Index] = new GeneratedSequence([.. row.Tokens], row.PromptLength, [.. row.Logprobs], ended) { Values = [.. row.Values] };
             }
             else
             {
@@ -323,6 +339,8 @@ internal sealed class Generator : IDisposable
 
         public List<float> Logprobs { get; } = [];
 
+        public List<float> Values { get; } = [];
+
         public List<int> Pages { get; } = [];
 
         public int Fed { get; set; }
@@ -342,6 +360,9 @@ internal sealed class Generator : IDisposable
 /// <param name="Ended">True if the last token is an end token.</param>
 public sealed record GeneratedSequence(int[] Tokens, int PromptLength, float[] Logprobs, bool Ended)
 {
+    /// <summary>Value of the state before each token of the completion; none where the model has no value head.</summary>
+    public float[] Values { get; init; } = [];
+
     /// <summary>Tokens of the completion.</summary>
     public int CompletionLength => Tokens.Length - PromptLength;
 

@@ -20,17 +20,21 @@ public sealed class LanguageModel : TransformerModel
         DType dtype = DType.Float32)
         : this(config, tokenizer, device, trainable, dtype) => Initialize(seed);
 
-    private LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
+    private LanguageModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype, bool hasValues = false)
         : base(config, tokenizer, device, trainable, dtype)
     {
         Head = config.TieEmbeddings
             ? Weights.Embedding
             : Weights.Matrix("lm_head.weight", config.VocabularySize, config.HiddenSize);
+        ValueHead = hasValues ? Weights.Matrix(ScoreModel.HeadName, 1, config.HiddenSize) : null;
         Store.Allocate();
     }
 
     /// <summary>The head (vocabulary, hidden): the embedding table itself where the model ties them.</summary>
     public override Parameter Head { get; }
+
+    /// <summary>A second head on the same trunk, the value of a state (1, hidden); null unless <see cref="WithValueHead"/> made the model.</summary>
+    public Parameter? ValueHead { get; }
 
     /// <summary>Bytes that generation holds: the key-value cache and its scratch memory.</summary>
     public long GenerationBytes => generator?.Bytes ?? 0;
@@ -79,14 +83,26 @@ public sealed class LanguageModel : TransformerModel
     /// <param name="trainable">False: a frozen reference.</param>
     public LanguageModel Clone(bool trainable)
     {
-        LanguageModel copy = new(Config, Tokenizer, Device, trainable, DType);
+        LanguageModel copy = new(Config, Tokenizer, Device, trainable, DType, ValueHead is not null);
         copy.Store.CopyFrom(Store);
+        return copy;
+    }
+
+    /// <summary>
+    /// A trainable copy with a value head of zeros: policy and value function of PPO on one trunk. A folder it is saved to is a
+    /// language model to all who do not ask for scores, and a value model to <see cref="ScoreModel.Load"/>.
+    /// </summary>
+    public LanguageModel WithValueHead()
+    {
+        LanguageModel copy = new(Config, Tokenizer, Device, trainable: true, DType, hasValues: true);
+        copy.CopyNamed(this);
         return copy;
     }
 
     internal long CacheBytes(int rows, int length) => KvCache.Bytes(Config, DType, rows * KvCache.PagesFor(length));
 
-    internal LanguageModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable, DType);
+    internal LanguageModel OnDevice(Device device) =>
+        new(Config, Tokenizer, device, Store.IsTrainable, DType, ValueHead is not null);
 
     /// <summary>Completes prompts side by side; results in their order.</summary>
     /// <exception cref="ArgumentException">There are no prompts, or one leaves no position for a completion.</exception>

@@ -5,7 +5,7 @@ namespace Gimbal.Models;
 /// <summary>A transformer with a scalar head: a reward model (score of the last token) or a value model (one of every token).</summary>
 public sealed class ScoreModel : TransformerModel
 {
-    private const string HeadName = "score.weight";
+    internal const string HeadName = "score.weight";
 
     private ScoreModel(ModelConfig config, Tokenizer tokenizer, Device device, bool trainable, DType dtype)
         : base(config, tokenizer, device, trainable, dtype)
@@ -22,15 +22,7 @@ public sealed class ScoreModel : TransformerModel
     {
         ArgumentNullException.ThrowIfNull(model);
         ScoreModel result = new(model.Config, model.Tokenizer, model.Device, trainable, model.DType);
-        foreach (Parameter parameter in result.Store.Parameters)
-        {
-            if (model.Store.Find(parameter.Name) is { } source)
-            {
-                parameter.CopyFrom(source);
-            }
-        }
-
-        result.Store.Touch();
+        result.CopyNamed(model);
         return result;
     }
 
@@ -75,7 +67,7 @@ public sealed class ScoreModel : TransformerModel
 
     internal ScoreModel OnDevice(Device device) => new(Config, Tokenizer, device, Store.IsTrainable, DType);
 
-    /// <summary>Scores (rows, 1) of hidden states that were picked from <see cref="TransformerModel.Forward(Tape, TokenBatch)"/>.</summary>
+    /// <summary>Scores (rows, 1) of hidden states that were picked from <see cref="TransformerModel.Forward(Tape, TokenBatch, in Tensor)"/>.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="hidden">(tokens, hidden).</param>
     /// <param name="rows">The tokens to score (rows).</param>

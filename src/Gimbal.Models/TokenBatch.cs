@@ -71,7 +71,8 @@ public sealed class TokenBatch
     /// <param name="tokens">Prompt and completion, at least one token of each.</param>
     /// <param name="promptLength">Tokens without a loss; at least 1.</param>
     /// <param name="feedLast">Feed the last token too: a reward head reads its hidden state.</param>
-    public void Add(ReadOnlySpan<int> tokens, int promptLength, bool feedLast = false)
+    /// <param name="learnt">For each token whether it is a target; empty: all after the prompt.</param>
+    public void Add(ReadOnlySpan<int> tokens, int promptLength, bool feedLast = false, ReadOnlySpan<bool> learnt = default)
     {
         if (promptLength < 1 || promptLength > tokens.Length || tokens.Length < 2 - (feedLast ? 1 : 0))
         {
@@ -80,7 +81,7 @@ public sealed class TokenBatch
         }
 
         int fed = feedLast ? tokens.Length : tokens.Length - 1;
-        int losses = tokens.Length - promptLength;
+        int losses = learnt.IsEmpty ? tokens.Length - promptLength : learnt[promptLength..].Count(true);
         Reserve(ref ids, Tokens + fed);
         Reserve(ref positions, Tokens + fed);
         Reserve(ref rows, LossRows + losses);
@@ -95,10 +96,12 @@ public sealed class TokenBatch
             positions[Tokens + i] = i;
         }
 
-        for (int i = 0; i < losses; i++)
+        for (int t = promptLength, i = LossRows; t < tokens.Length; t++)
         {
-            rows[LossRows + i] = Tokens + promptLength - 1 + i;
-            targets[LossRows + i] = tokens[promptLength + i];
+            if (learnt.IsEmpty || learnt[t])
+            {
+                (rows[i], targets[i++]) = (Tokens + t - 1, tokens[t]);
+            }
         }
 
         (starts[Sequences], lengths[Sequences], lossStarts[Sequences]) = (Tokens, fed, LossRows);

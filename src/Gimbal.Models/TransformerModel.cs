@@ -76,10 +76,11 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Final hidden states (tokens, hidden) of a batch, after the last norm.</summary>
     /// <param name="tape">Recording for training.</param>
     /// <param name="batch">Uploaded to the tape's arena.</param>
-    public Tensor Forward(Tape tape, TokenBatch batch)
+    /// <param name="noise">Added to the embeddings (tokens, hidden), float32; or empty.</param>
+    public Tensor Forward(Tape tape, TokenBatch batch, in Tensor noise = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Forward(tape, batch.Ids, batch.Positions, batch.Layout, null);
+        return Forward(tape, batch.Ids, batch.Positions, batch.Layout, null, noise);
     }
 
     /// <summary>Gives the memory back.</summary>
@@ -97,7 +98,22 @@ public abstract class TransformerModel : IDisposable
 
     private protected virtual void Release() { }
 
-    internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys)
+    /// <summary>Copies the weights that another model has under the same names.</summary>
+    private protected void CopyNamed(TransformerModel source)
+    {
+        foreach (Parameter parameter in Store.Parameters)
+        {
+            if (source.Store.Find(parameter.Name) is { } named)
+            {
+                parameter.CopyFrom(named);
+            }
+        }
+
+        Store.Touch();
+    }
+
+    internal Tensor Forward(Tape tape, in Tensor ids, in Tensor tokenPositions, in SequenceLayout sequences, KvCache? keys,
+        in Tensor noise = default)
     {
         ArgumentNullException.ThrowIfNull(tape);
         (positions, layout, cache) = (tokenPositions, sequences, keys);
@@ -105,6 +121,11 @@ public abstract class TransformerModel : IDisposable
         if (Weights.Positions is { } table)
         {
             x = Ops.Add(tape, x, Ops.Embedding(tape, table, tokenPositions));
+        }
+
+        if (!noise.IsEmpty)
+        {
+            Ops.Add(x, noise, x);
         }
 
         for (int i = 0; i < Config.Layers; i++)

@@ -18,7 +18,7 @@ public static class Explanation
     private static readonly (string Name, string[] Settings)[] GroupDialects =
     [
         ("GRPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.baseline=group", "grpo.scale=group", "grpo.normalizer=sequences", "grpo.kl_placement=loss"]),
-        ("DAPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.clip_high=0.28", "grpo.beta=0", "grpo.normalizer=tokens"]),
+        ("DAPO", ["grpo.loss=clip", "grpo.ratio=token", "grpo.clip_high=0.28", "grpo.beta=0", "grpo.normalizer=tokens", "grpo.sampling_rounds=10"]),
         ("Dr. GRPO", ["grpo.loss=clip", "grpo.scale=none", "grpo.normalizer=max_tokens"]),
         ("GSPO", ["grpo.loss=clip", "grpo.ratio=sequence", "grpo.normalizer=sequences"]),
         ("RLOO", ["grpo.ratio=sequence_sum", "grpo.baseline=leave_one_out", "grpo.scale=none", "grpo.kl_placement=reward", "grpo.kl_estimator=k1"]),
@@ -30,7 +30,8 @@ public static class Explanation
         ("TRL", ["ppo.score_position=after_last", "ppo.kl_coefficient=0.05", "ppo.lambda=0.95", "ppo.epochs=4", "ppo.dual_clip=0"]),
         ("verl", ["ppo.dual_clip=3", "ppo.clip_range_value=0.5", "ppo.lambda=1", "ppo.epochs=1", "ppo.score_position=last"]),
         ("OpenRLHF", ["ppo.whiten_ddof=0", "ppo.score_clip=10", "ppo.clip_range_value=0.5", "ppo.lambda=1", "ppo.kl_coefficient=0.01"]),
-        ("DeepSpeed-Chat", ["ppo.whiten_advantages=false", "ppo.score_clip=5", "ppo.kl_coefficient=0.1", "ppo.lambda=0.95"]),
+        ("NeMo-RL", ["ppo.kl_coefficient=0", "ppo.clip_range_high=0.28", "ppo.dual_clip=10", "ppo.value_coefficient=1", "ppo.lambda=0.95"]),
+        ("DeepSpeed-Chat", ["ppo.whiten_advantages=false", "ppo.score_clip=5", "ppo.kl_coefficient=0.1", "ppo.epochs=1"]),
     ];
 
     /// <summary>Lines about a configuration; none if it holds no method that has dialects.</summary>
@@ -121,7 +122,8 @@ public static class Explanation
         };
         return
         [
-            $"A = ({baseline}){scale}{(o.WhitenAdvantages ? ", whitened over the tokens of the step" : "")}; groups of {o.GroupSize}",
+            $"A = ({baseline}){scale}{(o.WhitenAdvantages ? ", whitened over the tokens of the step" : "")}; groups of {o.GroupSize}" +
+                (o.SamplingRounds > 1 ? $", those of equal rewards drawn anew from other prompts, {o.SamplingRounds} rounds at most" : ""),
             $"ratio = {ratio}",
             $"l = {surrogate}{(o.EntropyCoefficient > 0 ? Say($" - {o.EntropyCoefficient} entropy") : "")}",
             kl,
@@ -139,11 +141,13 @@ public static class Explanation
     private static string[] Lines(PpoOptions o) =>
     [
         Say($"r_t = -{o.KlCoefficient} {o.KlEstimator.ToString().ToLowerInvariant()}(old, ref), the score ") + (o.ScorePosition == ScorePosition.Last ? "on the last token" : "one past the last token") +
-            (o.ScoreClip > 0 ? Say($", within +-{o.ScoreClip}") : "") + (o.KlTarget > 0 ? Say($"; the coefficient steers to a KL of {o.KlTarget} over {o.KlHorizon} samples") : ""),
+            (o.ScoreClip > 0 ? Say($", within +-{o.ScoreClip}") : "") + (o.MissingEosPenalty > 0 ? Say($", less {o.MissingEosPenalty} where cut off") : "") +
+            (o.KlTarget > 0 ? Say($"; the coefficient steers to a KL of {o.KlTarget} over {o.KlHorizon} samples") : ""),
         Say($"delta_t = r_t + {o.Gamma} V_(t+1) - V_t, A_t = delta_t + {o.Gamma * o.Lambda:G4} A_(t+1), R_t = A_t + V_t") + (o.WhitenAdvantages ? Say($"; A whitened, ddof {o.WhitenDdof}") : ""),
         Say($"policy: -min(ratio A, clip(ratio, {1 - o.ClipRange}, {1 + (o.ClipRangeHigh == 0 ? o.ClipRange : o.ClipRangeHigh)}) A)") +
             (o.DualClip > 0 ? Say($", at most -{o.DualClip} A for A < 0") : "") + (o.EntropyCoefficient > 0 ? Say($" - {o.EntropyCoefficient} entropy") : ""),
-        Say($"value: {o.ValueCoefficient} x 0.5 ") + (o.ClipRangeValue > 0 ? Say($"max((V - R)^2, (clip(V, old +- {o.ClipRangeValue}) - R)^2)") : "(V - R)^2"),
+        Say($"value: {o.ValueCoefficient} x 0.5 ") + (o.ClipRangeValue > 0 ? Say($"max((V - R)^2, (clip(V, old +- {o.ClipRangeValue}) - R)^2)") : "(V - R)^2") +
+            (o.SharedTrunk ? ", a head on the policy's trunk" : ", a model of its own"),
         Say($"{o.Epochs} passes over {o.Rollouts} completions, {o.Minibatches} optimizer steps each"),
         .. Optimizer(o),
     ];
@@ -166,7 +170,10 @@ public static class Explanation
         o.ProbabilityPower > 0 ? Say($"l = -p^{o.ProbabilityPower} log p of the target, the power held")
             : o.LabelSmoothing > 0 ? Say($"l = -{1 - o.LabelSmoothing} log p_target - {o.LabelSmoothing} mean log p") : "l = -log p of the target",
         .. o.ZLoss > 0 ? new[] { Say($"+ {o.ZLoss} (log sum exp)^2") } : [],
-        $"mean over the loss tokens of the optimizer step, {(o.CompletionOnly ? "completions alone" : "prompts too")}",
+        .. o.NeftuneAlpha > 0 ? new[] { Say($"embeddings + uniform noise within +-{o.NeftuneAlpha} / sqrt(tokens x width) (NEFTune)") } : [],
+        "mean over the loss tokens of the optimizer step, " + (!o.CompletionOnly ? "prompts too"
+            : o.AssistantOnly ? "every turn of the assistant" : "completions alone"),
+        "sequences lie end to end without padding, attention kept apart",
         .. Optimizer(o),
     ];
 

@@ -17,6 +17,7 @@ namespace Gimbal.Training;
 /// <item>Surrogate, ratio, baseline, scale and the place of the KL are options: RLOO, REINFORCE++, DAPO, Dr. GRPO, GSPO, CISPO, SAPO
 /// and VESPO are settings of this trainer.</item>
 /// <item>An entropy bonus has the weights of the loss.</item>
+/// <item>Groups of equal rewards stay in the step, unless <see cref="GrpoOptions.SamplingRounds"/> draws others for them.</item>
 /// <item>The reference stays the starting policy; it is not refreshed.</item>
 /// </list>
 /// </remarks>
@@ -30,10 +31,8 @@ public sealed class GrpoTrainer : IDisposable
     private readonly LanguageModel policy;
     private readonly LanguageModel? reference;
     private readonly bool ownsReference;
-    private readonly PromptDataset prompts;
-    private readonly IReward reward;
     private readonly GrpoOptions options;
-    private readonly DataOrder order;
+    private readonly GroupSampling groups;
     private readonly Optimizer optimizer;
     private readonly PolicyPass pass;
     private readonly TrainingTotals totals = new();
@@ -70,11 +69,10 @@ public sealed class GrpoTrainer : IDisposable
         options.Validate();
         surrogate = new SurrogateLoss(options.Objective(), options.Ratio);
         estimator = new GrpoAdvantages(options);
-        (this.policy, this.prompts, this.reward, this.options) = (policy, prompts, reward, options);
+        (this.policy, this.options) = (policy, options);
         ownsReference = reference is null && options.Beta > 0;
         this.reference = reference ?? (ownsReference ? policy.Clone(trainable: false) : null);
         ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<GrpoTrainer>();
-        order = new DataOrder(prompts.Count, options.Seed);
         int completions = options.PromptsPerStep * options.GroupSize;
         int updates = options.InnerEpochs * options.Minibatches;
         optimizer = new Optimizer(policy.Store, options.Optimizer, (long)options.MaxSteps * updates);
@@ -102,6 +100,7 @@ public sealed class GrpoTrainer : IDisposable
         recorder = options.Record ? new FlightRecorder(policy.Tokenizer, options.Ratio,
             options.Loss is PolicyLossKind.Clip or PolicyLossKind.Cispo ? (options.ClipLow, options.ClipHigh) : null) : null;
         calls = new RewardCalls("grpo", logger);
+        groups = new GroupSampling(policy, prompts, reward, options, calls, totals);
         run = new TrainingRun
         {
             Command = "grpo",
@@ -142,19 +141,7 @@ public sealed class GrpoTrainer : IDisposable
     private void Step(int step, MetricRow metrics)
     {
         // Draw G completions of each prompt and score them.
-        int[] rows = new int[options.PromptsPerStep];
-        order.Fill(step, rows);
-        Rollout rollout = Rollout.Draw(policy, [.. rows.Select(row => prompts[row])], options.GroupSize, options.Sampling,
-            options.Seed, step, CancellationToken.None);
-        if (options.Aggregation == RewardAggregation.NormalizeThenSum || recorder is not null)
-        {
-            rollout.ScoreParts(reward, CancellationToken.None, calls);
-        }
-        else
-        {
-            rollout.Score(reward, CancellationToken.None, calls);
-        }
-
+        Rollout rollout = groups.Draw(step, metrics);
         RolloutTokens tokens = Prepare(rollout, metrics);
 
         // Several passes over the rollout, each split into optimizer steps. A step that diverges leaves its record too.
@@ -178,7 +165,6 @@ public sealed class GrpoTrainer : IDisposable
         }
 
         totals.Samples += tokens.Count;
-        totals.GeneratedTokens += rollout.CompletionTokens;
         Describe(updates, metrics);
         rollout.Describe(metrics);
         metrics[MetricNames.RewardFailures] = calls.Failures;

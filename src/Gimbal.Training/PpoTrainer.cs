@@ -9,21 +9,23 @@ namespace Gimbal.Training;
 /// <remarks>
 /// Departures from the papers:
 /// <list type="bullet">
-/// <item>Policy and value function are separate models with an optimizer each.</item>
+/// <item>Policy and value function are separate models with an optimizer each; or, with <see cref="PpoOptions.SharedTrunk"/>, two heads
+/// on one trunk, whose gradients are summed in one backward pass and clipped together.</item>
 /// <item>The score lands on the last kept token, the end token if there is one; <see cref="PpoOptions.ScorePosition"/> puts it one
 /// past it. A completion cut off at the length limit counts as ended: nothing is bootstrapped.</item>
 /// <item>The coefficient of the KL penalty is fixed unless <see cref="PpoOptions.KlTarget"/> is set; an entropy bonus has the weights of
 /// the loss and is not part of the loss that is logged; there is no pretraining term.</item>
 /// <item>Advantages are whitened over the rollout (ddof 1, epsilon inside the root), not over each minibatch.</item>
 /// <item>Means of both losses run over the tokens of the optimizer step, fixed before it is split into micro-batches.</item>
-/// <item>The old policy's log-probabilities are the sampler's own: they equal those of the first forward pass bit for bit.</item>
+/// <item>The old policy's log-probabilities, and the values of a shared trunk, are the sampler's own: they equal those of the first
+/// forward pass bit for bit.</item>
 /// <item>The value model may train alone for some steps first, while the policy stays as it is.</item>
 /// </list>
 /// </remarks>
 public sealed class PpoTrainer : IDisposable
 {
     private readonly LanguageModel policy;
-    private readonly ScoreModel value;
+    private readonly ScoreModel? value;
     private readonly LanguageModel? reference;
     private readonly bool ownsReference;
     private readonly PromptDataset prompts;
@@ -32,7 +34,7 @@ public sealed class PpoTrainer : IDisposable
     private readonly KlController controller;
     private readonly DataOrder order;
     private readonly Optimizer policyOptimizer;
-    private readonly Optimizer valueOptimizer;
+    private readonly Optimizer? valueOptimizer;
     private readonly PolicyPass pass;
     private readonly ScorePass values;
     private readonly PpoStatistics statistics;
@@ -48,30 +50,27 @@ public sealed class PpoTrainer : IDisposable
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
     /// <param name="policy">Trained in place.</param>
-    /// <param name="value">The value model, of the policy's vocabulary; trained in place.</param>
+    /// <param name="value">
+    /// The value model, of the policy's vocabulary; trained in place. Null with <see cref="PpoOptions.SharedTrunk"/>, where the policy
+    /// has a head for it: <see cref="LanguageModel.WithValueHead"/>.
+    /// </param>
     /// <param name="prompts">Prompts and the columns that the reward reads.</param>
     /// <param name="reward">The judge of completions: a reward model, say.</param>
     /// <param name="options">Steps, epochs, clipping, optimizer.</param>
     /// <param name="loggerFactory">Where events go.</param>
     /// <param name="reference">Frozen reference of the KL penalty; null: a copy of the policy as it is now.</param>
     /// <exception cref="InvalidConfigException">An option lies outside its range.</exception>
+    /// <exception cref="ArgumentException">The value function is not where the options say.</exception>
     /// <exception cref="GimbalException">There are no prompts, or the run needs more memory than there is.</exception>
-    public PpoTrainer(LanguageModel policy, ScoreModel value, PromptDataset prompts, IReward reward, PpoOptions options,
+    public PpoTrainer(LanguageModel policy, ScoreModel? value, PromptDataset prompts, IReward reward, PpoOptions options,
         ILoggerFactory? loggerFactory = null, LanguageModel? reference = null)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(reward);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        if (value.Config.VocabularySize != policy.Config.VocabularySize)
-        {
-            throw new ArgumentException(
-                $"the value model has {value.Config.VocabularySize} tokens, the policy {policy.Config.VocabularySize}: it reads the policy's",
-                nameof(value));
-        }
-
+        CheckValue(policy, value, options);
         (this.policy, this.value, this.prompts, this.reward, this.options) = (policy, value, prompts, reward, options);
         ownsReference = reference is null && options.KlCoefficient > 0;
         this.reference = reference ?? (ownsReference ? policy.Clone(trainable: false) : null);
@@ -80,7 +79,7 @@ public sealed class PpoTrainer : IDisposable
         controller = new KlController(options.KlCoefficient, options.KlTarget, options.KlHorizon);
         long updates = (long)options.Epochs * options.Minibatches;
         policyOptimizer = new Optimizer(policy.Store, options.Optimizer, Math.Max(0, options.MaxSteps - options.ValueWarmupSteps) * updates);
-        valueOptimizer = new Optimizer(value.Store, options.ValueLearningRate == 0 ? options.Optimizer
+        valueOptimizer = value is null ? null : new Optimizer(value.Store, options.ValueLearningRate == 0 ? options.Optimizer
             : options.Optimizer with { LearningRate = options.ValueLearningRate }, options.MaxSteps * updates);
         microBatch = options.MicroBatch == 0 ? options.Rollouts / options.Minibatches : options.MicroBatch;
         temperature = options.Sampling.Temperature == 0 ? 1 : options.Sampling.Temperature;
@@ -98,13 +97,14 @@ public sealed class PpoTrainer : IDisposable
             Options = options,
             Device = policy.Device,
             Steps = options.MaxSteps,
-            Models = [("policy", policy.Store, policyOptimizer), ("value", value.Store, valueOptimizer)],
+            Models = value is null ? [("policy", policy.Store, policyOptimizer)]
+                : [("policy", policy.Store, policyOptimizer), ("value", value.Store, valueOptimizer!)],
             Totals = totals,
             Step = Step,
             SaveModel = policy.Save,
             WriteState = writer => writer.Write(controller.Coefficient),
             ReadState = reader => controller.Restore(reader.ReadDouble()),
-            PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + value.Store.Bytes + (this.reference?.Store.Bytes ?? 0) +
+            PeakBytes = () => pass.Arena.PeakBytes + policy.Store.Bytes + (value?.Store.Bytes ?? 0) + (this.reference?.Store.Bytes ?? 0) +
                 policy.GenerationBytes,
             Logger = logger,
         };
@@ -126,7 +126,7 @@ public sealed class PpoTrainer : IDisposable
     {
         pass.Dispose();
         policyOptimizer.Dispose();
-        valueOptimizer.Dispose();
+        valueOptimizer?.Dispose();
         if (ownsReference)
         {
             reference!.Dispose();
@@ -192,7 +192,7 @@ public sealed class PpoTrainer : IDisposable
     /// <summary>What stays the same while a rollout is trained on: rewards of tokens, advantages, returns.</summary>
     internal (RolloutTokens Tokens, RolloutValues States) Prepare(Rollout rollout, MetricRow metrics)
     {
-        // Log-probabilities of the frozen reference and values of all states; those of the old policy are the sampler's.
+        // Log-probabilities of the frozen reference and values of all states; what the old policy says is the sampler's.
         RolloutTokens tokens = new(rollout);
         if (options.VerifyRollouts)
         {
@@ -205,7 +205,10 @@ public sealed class PpoTrainer : IDisposable
             pass.Logprobs(reference, tokens.Sequences, temperature, microBatch, tokens.Reference);
         }
 
-        values.Values(value, states.Sequences, microBatch, states.Old);
+        if (value is not null)
+        {
+            values.Values(value, states.Sequences, microBatch, states.Old);
+        }
 
         // r_t = -beta KL_t, and the score in the last reward.
         using ArenaScope scope = pass.Arena.Enter();
@@ -231,7 +234,7 @@ public sealed class PpoTrainer : IDisposable
         return (tokens, states);
     }
 
-    /// <summary>One optimizer step of both models on some samples of a rollout.</summary>
+    /// <summary>One optimizer step of policy and value function on some samples of a rollout.</summary>
     internal void Update(RolloutTokens tokens, RolloutValues states, ReadOnlySpan<int> minibatch, bool isFirst, bool trainsPolicy = true)
     {
         tokens.Normalize(minibatch, options.Normalizer, options.Sampling.MaxNewTokens);
@@ -244,7 +247,10 @@ public sealed class PpoTrainer : IDisposable
                 AccumulatePolicy(tokens, states, samples, isFirst);
             }
 
-            AccumulateValue(states, samples);
+            if (value is not null)
+            {
+                AccumulateValue(value, states, samples);
+            }
         }
 
         if (trainsPolicy)
@@ -253,8 +259,8 @@ public sealed class PpoTrainer : IDisposable
             statistics.AddPolicyUpdate(policyOptimizer.GradientNorm);
         }
 
-        valueOptimizer.Step();
-        statistics.AddValueUpdate(valueOptimizer.GradientNorm);
+        valueOptimizer?.Step();
+        statistics.AddValueUpdate((valueOptimizer ?? policyOptimizer).GradientNorm);
     }
 
     /// <summary>Metrics of the updates since the last call.</summary>
@@ -267,7 +273,7 @@ public sealed class PpoTrainer : IDisposable
         metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
     }
 
-    /// <summary>Adds the gradient of the clipped objective over a micro-batch.</summary>
+    /// <summary>Adds the gradient of the clipped objective over a micro-batch and, on a shared trunk, of the value loss.</summary>
     private void AccumulatePolicy(RolloutTokens tokens, RolloutValues states, ReadOnlySpan<int> samples, bool isFirst)
     {
         using ArenaScope scope = pass.Arena.Enter();
@@ -286,6 +292,11 @@ public sealed class PpoTrainer : IDisposable
         }
 
         recorder?.Take(tokens, samples, recordColumn.Download(logprob));
+        if (policy.ValueHead is { } head)
+        {
+            ValueLoss(pass.Tape, Ops.Linear(pass.Tape, hidden, head, output: DType.Float32), states, samples);
+        }
+
         pass.Tape.Backward();
         statistics.Add(logprob, entropy, recorded, weightColumn.Download(weights));
         totals.TrainedTokens += pass.Batch.Tokens;
@@ -308,21 +319,43 @@ public sealed class PpoTrainer : IDisposable
         return HeadGradient.LogprobAndEntropy;
     }
 
-    /// <summary>Adds the gradient over a micro-batch of 0.5 max((V - R)^2, (clip(V, old - eps, old + eps) - R)^2).</summary>
-    private void AccumulateValue(RolloutValues states, ReadOnlySpan<int> samples)
+    /// <summary>Adds the gradient of the value loss over a micro-batch, for a value model of its own.</summary>
+    private void AccumulateValue(ScoreModel value, RolloutValues states, ReadOnlySpan<int> samples)
     {
         using ArenaScope scope = pass.Arena.Enter();
         values.Tape.Recording = true;
         states.Fill(values.Batch, samples);
         values.Batch.Upload(pass.Arena);
-        Tensor predicted = value.Score(values.Tape, value.Forward(values.Tape, values.Batch), values.Batch.Rows);
+        ValueLoss(values.Tape, value.Score(values.Tape, value.Forward(values.Tape, values.Batch), values.Batch.Rows), states, samples);
+        values.Tape.Backward();
+        totals.TrainedTokens += values.Batch.Tokens;
+    }
+
+    /// <summary>vf 0.5 max((V - R)^2, (clip(V, old - eps, old + eps) - R)^2), and its gradient in the values.</summary>
+    private void ValueLoss(Tape tape, in Tensor predicted, RolloutValues states, ReadOnlySpan<int> samples)
+    {
         Tensor gradients = pass.Arena.Allocate(DType.Float32, predicted.Shape);
         Ops.ValueClipLoss(predicted, states.Upload(pass.Arena, states.Old, samples), states.Upload(pass.Arena, states.Returns, samples),
             states.Upload(pass.Arena, states.Weights, samples), default, gradients, statistics.Value, options.ClipRangeValue);
         Ops.Scale(gradients, options.ValueCoefficient);
-        values.Tape.SetGradient(predicted, gradients);
-        values.Tape.Backward();
-        totals.TrainedTokens += values.Batch.Tokens;
+        tape.SetGradient(predicted, gradients);
+    }
+
+    private static void CheckValue(LanguageModel policy, ScoreModel? value, PpoOptions options)
+    {
+        if (options.SharedTrunk ? value is not null || policy.ValueHead is null : value is null || policy.ValueHead is not null)
+        {
+            throw new ArgumentException(options.SharedTrunk
+                ? "ppo.shared_trunk wants no value model and a policy with a head for values: LanguageModel.WithValueHead() makes one"
+                : "wanted a value model and a policy without a head for values, or ppo.shared_trunk", nameof(value));
+        }
+
+        if (value is not null && value.Config.VocabularySize != policy.Config.VocabularySize)
+        {
+            throw new ArgumentException(
+                $"the value model has {value.Config.VocabularySize} tokens, the policy {policy.Config.VocabularySize}: it reads the policy's",
+                nameof(value));
+        }
     }
 
     /// <summary>Checks that the run fits; returns the bytes of its arena.</summary>
@@ -331,11 +364,16 @@ public sealed class PpoTrainer : IDisposable
         const int BytesPerState = 32;
         int longest = Math.Min(policy.Config.MaxPositions, options.Sampling.MaxNewTokens +
             prompts.Max(prompt => TokenSequence.PromptIds(policy, prompt.Prompt, prompt.PromptIds).Length));
-        long activations = Math.Max(MemoryPlan.TrainingBytes(policy, microBatch, longest), MemoryPlan.TrainingBytes(value, microBatch, longest));
+        long activations = MemoryPlan.TrainingBytes(policy, microBatch, longest);
         long states = (long)options.Rollouts * (options.Sampling.MaxNewTokens + 1) * BytesPerState;
         MemoryPlan plan = new();
         plan.AddModel("policy", policy);
-        plan.AddModel("value model", value);
+        if (value is not null)
+        {
+            plan.AddModel("value model", value);
+            activations = Math.Max(activations, MemoryPlan.TrainingBytes(value, microBatch, longest));
+        }
+
         if (reference is not null)
         {
             plan.AddModel("reference", reference);

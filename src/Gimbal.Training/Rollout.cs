@@ -5,10 +5,12 @@ namespace Gimbal.Training;
 /// <summary>Completions that a policy drew in one step, their scores, and the log-probabilities that the sampler recorded.</summary>
 internal sealed class Rollout
 {
-    private Rollout(IReadOnlyList<GeneratedSequence> sequences, Sample[] samples) => (Sequences, Samples) = (sequences, samples);
+    private readonly GeneratedSequence[] sequences;
+
+    private Rollout(IReadOnlyList<GeneratedSequence> sequences, Sample[] samples) => (this.sequences, Samples) = ([.. sequences], samples);
 
     /// <summary>Prompt and completion of every sample; those of one prompt stand together.</summary>
-    public IReadOnlyList<GeneratedSequence> Sequences { get; }
+    public IReadOnlyList<GeneratedSequence> Sequences => sequences;
 
     /// <summary>The same as text, with the prompt's columns: what a reward sees.</summary>
     public Sample[] Samples { get; }
@@ -27,8 +29,9 @@ internal sealed class Rollout
     /// <param name="seed">Seed of the run.</param>
     /// <param name="step">Training step; keys the draws.</param>
     /// <param name="cancellationToken">Looked at before every forward pass.</param>
+    /// <param name="firstSample">Number of the first completion among those that the step draws.</param>
     public static Rollout Draw(LanguageModel policy, IReadOnlyList<PromptExample> prompts, int perPrompt, SamplingOptions sampling,
-        ulong seed, long step, CancellationToken cancellationToken)
+        ulong seed, long step, CancellationToken cancellationToken, long firstSample = 0)
     {
         int[][] ids = new int[prompts.Count * perPrompt][];
         for (int i = 0; i < ids.Length; i++)
@@ -39,7 +42,7 @@ internal sealed class Rollout
         }
 
         return Of(policy, prompts, perPrompt,
-            policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, 0), cancellationToken: cancellationToken));
+            policy.Generate(ids, sampling, new DrawKey(seed, (ulong)step, firstSample), cancellationToken: cancellationToken));
     }
 
     /// <summary>A rollout of completions drawn already.</summary>
@@ -83,6 +86,27 @@ internal sealed class Rollout
         Parts = [.. rewards.Select(part => new RewardPart(part.Reward.Name, part.Weight, calls.Ask(part.Reward, Samples, cancellationToken)))];
         Scores = [.. Enumerable.Range(0, Samples.Length).Select(i =>
             Parts.Aggregate((float?)null, (total, part) => part.Scores[i] is { } score ? (total ?? 0) + part.Weight * score : total))];
+    }
+
+    /// <summary>Numbers of the groups whose scores are all equal; a group with fewer than two scores is one of them.</summary>
+    public List<int> EqualGroups(int groupSize) =>
+        [.. Enumerable.Range(0, Scores.Length / groupSize).Where(group =>
+            Scores.Skip(group * groupSize).Take(groupSize).Where(score => score is not null).Distinct().Count() < 2)];
+
+    /// <summary>Puts the groups of another scored rollout in the place of the groups of these numbers.</summary>
+    public void Replace(IReadOnlyList<int> groups, Rollout others, int groupSize)
+    {
+        for (int i = 0; i < groups.Count; i++)
+        {
+            int from = i * groupSize, to = groups[i] * groupSize;
+            Array.Copy(others.sequences, from, sequences, to, groupSize);
+            Array.Copy(others.Samples, from, Samples, to, groupSize);
+            Array.Copy(others.Scores, from, Scores, to, groupSize);
+            for (int part = 0; part < Parts.Count; part++)
+            {
+                Array.Copy(others.Parts[part].Scores, from, Parts[part].Scores, to, groupSize);
+            }
+        }
     }
 
     /// <summary>What each reward adds to the score of a sample, by name; rewards of one name together.</summary>

@@ -38,6 +38,10 @@ internal sealed class RolloutValues
 
         (Old, Rewards, Returns, Weights) = (new float[StateCount], new float[StateCount], new float[StateCount], new float[StateCount]);
         Advantages = new float[rollout.CompletionTokens];
+        for (int i = 0; i < Sequences.Count; i++)
+        {
+            rollout.Sequences[i].Values.CopyTo(Old.AsSpan(StatesOf(i)));
+        }
     }
 
     /// <summary>What the value model reads: as many completion tokens as states; the last token is not fed.</summary>
@@ -49,7 +53,7 @@ internal sealed class RolloutValues
     /// <summary>Most states of a sample.</summary>
     public int Steps => Sequences.Max(sequence => sequence.CompletionLength);
 
-    /// <summary>Value of each state when the rollout was drawn.</summary>
+    /// <summary>Value of each state when the rollout was drawn: the sampler's, or 0 until a value model is asked.</summary>
     public float[] Old { get; }
 
     /// <summary>Reward of the token after each state.</summary>

@@ -12,7 +12,7 @@ namespace Gimbal.Training;
 /// <item>The loss is the mean over the loss tokens of the optimizer step, fixed before the step is split into micro-batches, so
 /// that their size leaves the gradient alone.</item>
 /// <item>Sequences are always laid end to end without padding, attention kept apart, so there is no separate packing.</item>
-/// <item>The end token is part of the loss.</item>
+/// <item>The end token is part of the loss; of a dialogue's turns the last alone has one.</item>
 /// </list>
 /// </remarks>
 public sealed class SftTrainer : IDisposable
@@ -30,6 +30,7 @@ public sealed class SftTrainer : IDisposable
     private readonly ILogger logger;
     private readonly RowLoss loss;
     private readonly int[] rows;
+    private readonly EmbeddingNoise? noise;
     private int[] predicted = [];
     private float weight;
     private Tensor weights, losses, guesses;
@@ -52,9 +53,11 @@ public sealed class SftTrainer : IDisposable
         int longest = options.MaxLength == 0 ? model.Config.MaxPositions : Math.Min(options.MaxLength, model.Config.MaxPositions);
         foreach (CompletionExample example in data)
         {
-            TokenSequence sequence = TokenSequence.Of(model, example.Prompt, example.Completion, example.PromptIds, example.CompletionIds);
+            TokenSequence sequence = options.AssistantOnly && example is { Pieces: { } pieces, PromptIds: null, CompletionIds: null }
+                ? TokenSequence.Of(model, pieces)
+                : TokenSequence.Of(model, example.Prompt, example.Completion, example.PromptIds, example.CompletionIds);
             sequence = (options.CompletionOnly ? sequence : sequence with { PromptLength = 1 }).CutTo(longest);
-            if (sequence.CompletionLength > 0)
+            if (sequence.LossTokens > 0)
             {
                 examples.Add(sequence);
             }
@@ -71,8 +74,9 @@ public sealed class SftTrainer : IDisposable
         int micro = options.MicroBatch == 0 ? options.BatchSize : Math.Min(options.MicroBatch, options.BatchSize);
         MemoryPlan plan = new();
         plan.AddModel("model", model);
-        plan.Add("activations", MemoryPlan.TrainingBytes(model, micro, examples.Max(example => example.Tokens.Length),
-                options.ZLoss > 0 ? 2 * Ops.HeadChunkRows : Ops.HeadChunkRows),
+        int most = examples.Max(example => example.Tokens.Length);
+        plan.Add("activations", MemoryPlan.TrainingBytes(model, micro, most, options.ZLoss > 0 ? 2 * Ops.HeadChunkRows : Ops.HeadChunkRows) +
+                (options.NeftuneAlpha > 0 ? micro * EmbeddingNoise.Bytes(most, model.Config.HiddenSize) : 0),
             "lower train.micro_batch or train.max_length");
         plan.Check(model.Device);
         Log.Planned(logger, "sft", plan);
@@ -80,6 +84,7 @@ public sealed class SftTrainer : IDisposable
         arena = new Arena(model.Device, plan.Terms.Last().Bytes);
         tape = new Tape(arena) { Recording = true };
         loss = RowLoss;
+        noise = options.NeftuneAlpha > 0 ? new EmbeddingNoise(options.NeftuneAlpha, options.Seed) : null;
     }
 
     /// <summary>What the run needs of the device's memory.</summary>
@@ -115,16 +120,16 @@ public sealed class SftTrainer : IDisposable
     private void Step(int step, MetricRow metrics)
     {
         order.Fill(step, rows);
-        Update(rows, metrics);
+        Update(rows, metrics, step);
     }
 
     /// <summary>One optimizer step on examples of these numbers.</summary>
-    internal void Update(int[] rows, MetricRow metrics)
+    internal void Update(int[] rows, MetricRow metrics, int step = 0)
     {
         int tokens = 0;
         foreach (int row in rows)
         {
-            tokens += examples[row].CompletionLength;
+            tokens += examples[row].LossTokens;
         }
 
         weight = 1f / tokens;
@@ -136,11 +141,12 @@ public sealed class SftTrainer : IDisposable
             batch.Clear();
             foreach (int row in rows.AsSpan(start, Math.Min(micro, rows.Length - start)))
             {
-                batch.Add(examples[row].Tokens, examples[row].PromptLength);
+                batch.Add(examples[row].Tokens, examples[row].PromptLength, learnt: examples[row].Learnt);
             }
 
             using ArenaScope scope = arena.Enter();
-            Forward(ref lossSum, ref entropySum, ref correct);
+            batch.Upload(arena);
+            Forward(noise?.Draw(arena, batch, start, step, model.Config.HiddenSize) ?? default, ref lossSum, ref entropySum, ref correct);
             tape.Backward();
             totals.TrainedTokens += batch.Tokens;
         }
@@ -155,16 +161,15 @@ public sealed class SftTrainer : IDisposable
     }
 
     /// <summary>One micro-batch: forward, loss and gradient of the logits.</summary>
-    private void Forward(ref double lossSum, ref double entropySum, ref long correct)
+    private void Forward(in Tensor embeddingNoise, ref double lossSum, ref double entropySum, ref long correct)
     {
-        batch.Upload(arena);
         Shape rowShape = new(batch.LossRows);
         losses = arena.Allocate(DType.Float32, rowShape);
         guesses = arena.Allocate(DType.Int32, rowShape);
         column.Clear();
         column.AddRepeated(weight, batch.LossRows);
         weights = column.Upload(arena);
-        Tensor hidden = Ops.GatherRows(tape, model.Forward(tape, batch), batch.Rows);
+        Tensor hidden = Ops.GatherRows(tape, model.Forward(tape, batch, embeddingNoise), batch.Rows);
         (_, Tensor entropy) = Ops.LinearLogprob(tape, hidden, model.Head, batch.Targets, 1, loss);
         lossSum += column.SumOf(losses);
         entropySum += column.SumOf(entropy);

@@ -5,10 +5,14 @@ namespace Gimbal.Training;
 /// <summary>Prompt and completion as token ids.</summary>
 /// <param name="Tokens">Prompt, then completion, then the end token.</param>
 /// <param name="PromptLength">Tokens of the prompt, at least 1.</param>
-internal readonly record struct TokenSequence(int[] Tokens, int PromptLength)
+/// <param name="Learnt">For each token whether a loss looks at it; null: all after the prompt.</param>
+internal readonly record struct TokenSequence(int[] Tokens, int PromptLength, bool[]? Learnt = null)
 {
     /// <summary>Tokens of the completion.</summary>
     public int CompletionLength => Tokens.Length - PromptLength;
+
+    /// <summary>Tokens that a loss looks at.</summary>
+    public int LossTokens => Learnt is null ? CompletionLength : Learnt.AsSpan(PromptLength).Count(true);
 
     /// <summary>The ids of a prompt: given ones, or those of the tokenizer. Never empty.</summary>
     /// <exception cref="GimbalException">The prompt has no token and the tokenizer no begin token to stand for it.</exception>
@@ -32,9 +36,31 @@ internal readonly record struct TokenSequence(int[] Tokens, int PromptLength)
             : new TokenSequence([.. begin, .. rest, model.EndIds[0]], begin.Length);
     }
 
+    /// <summary>A dialogue to learn some turns of. Pieces are encoded as prompt and completion are; the end token is learnt with the last.</summary>
+    public static TokenSequence Of(TransformerModel model, IReadOnlyList<ChatPiece> pieces)
+    {
+        List<int> tokens = [];
+        List<bool> learnt = [];
+        string text = "";
+        foreach (ChatPiece piece in pieces)
+        {
+            tokens.AddRange(tokens.Count == 0 ? PromptIds(model, piece.Text, null) : Continuation(model, text, piece.Text, [.. tokens]));
+            learnt.AddRange(Enumerable.Repeat(piece.IsLearnt, tokens.Count - learnt.Count));
+            text += piece.Text;
+        }
+
+        if (model.EndIds.Count > 0 && !model.IsEnd(tokens[^1]))
+        {
+            tokens.Add(model.EndIds[0]);
+            learnt.Add(pieces[^1].IsLearnt);
+        }
+
+        return new TokenSequence([.. tokens], Math.Max(1, learnt.IndexOf(true)), [.. learnt]);
+    }
+
     /// <summary>Cut at the end to at most so many tokens.</summary>
-    public TokenSequence CutTo(int length) =>
-        Tokens.Length <= length ? this : new TokenSequence(Tokens[..length], Math.Min(PromptLength, length));
+    public TokenSequence CutTo(int length) => Tokens.Length <= length ? this
+        : new TokenSequence(Tokens[..length], Math.Min(PromptLength, length), Learnt?[..length]);
 
     private static int[] Continuation(TransformerModel model, string prompt, string completion, int[] begin)
     {

@@ -36,6 +36,7 @@ internal static class WorkloadBench
         ["dpo"] = (device, plan) => [Dpo(device, plan)],
         ["grpo"] = (device, plan) => [Grpo(device, plan)],
         ["ppo"] = (device, plan) => [Ppo(device, plan)],
+        ["ppo-shared"] = (device, plan) => [SharedPpo(device, plan)],
     };
 
     /// <summary>Names of the works.</summary>
@@ -87,15 +88,28 @@ internal static class WorkloadBench
     {
         using LanguageModel model = Model(device, plan);
         using ScoreModel value = ScoreModel.From(model);
-        using PpoTrainer trainer = new(model, value, Prompts(plan, plan.Batch), Judge(), Options(new PpoOptions
-        {
-            Rollouts = plan.Batch,
-            Epochs = 1,
-            Gamma = 0.99f,
-            Sampling = new SamplingOptions { MaxNewTokens = plan.New },
-        }, plan));
+        using PpoTrainer trainer = new(model, value, Prompts(plan, plan.Batch), Judge(), Actor(plan));
         return Steps("ppo", plan, (long)plan.Batch * plan.New, trainer.TrainAsync);
     }
+
+    /// <summary>The same with policy and value function on one trunk, and an entropy bonus.</summary>
+    private static WorkloadResult SharedPpo(Device device, WorkloadPlan plan)
+    {
+        LanguageModel start = Model(device, plan);
+        using LanguageModel model = start.WithValueHead();
+        start.Dispose();
+        using PpoTrainer trainer = new(model, null, Prompts(plan, plan.Batch), Judge(),
+            Actor(plan) with { SharedTrunk = true, ValueCoefficient = 0.5f, EntropyCoefficient = 0.01f });
+        return Steps("ppo-shared", plan, (long)plan.Batch * plan.New, trainer.TrainAsync);
+    }
+
+    private static PpoOptions Actor(WorkloadPlan plan) => Options(new PpoOptions
+    {
+        Rollouts = plan.Batch,
+        Epochs = 1,
+        Gamma = 0.99f,
+        Sampling = new SamplingOptions { MaxNewTokens = plan.New },
+    }, plan);
 
     private static IEnumerable<WorkloadResult> Generate(Device device, WorkloadPlan plan)
     {

@@ -19,14 +19,22 @@ internal sealed class PpoCommand : TrainingCommand<PpoOptions>
     protected override TrainingJob Prepare(CommandContext context, PpoOptions options, Device device) => Build(TrainingInputs.TaskName(context.Layers), job =>
     {
         (PromptDataset train, PromptDataset heldOut, IReward reward) = TrainingInputs.Prompts(context.Layers, device, options.Seed, job);
-        LanguageModel policy = job.Own(TrainingInputs.Model(context.Layers, device, options.Seed));
+        LanguageModel policy = job.Own(Policy(TrainingInputs.Model(context.Layers, device, options.Seed), options.SharedTrunk));
         LanguageModel start = job.Own(policy.Clone(trainable: false));
         LanguageModel reference = TrainingInputs.Reference(context.Layers, device) is { } named ? job.Own(named) : start;
-        ScoreModel value = job.Own(context.Layers.Get<RewardFunctionOptions>().Model is { } folder
+        ScoreModel? value = options.SharedTrunk ? null : job.Own(context.Layers.Get<RewardFunctionOptions>().Model is { } folder
             ? ScoreModel.Load(folder, device, dtype: policy.DType) : ScoreModel.From(policy));
         PpoTrainer trainer = job.Own(new PpoTrainer(policy, value, train, reward, options, context.Output.Loggers, reference));
         (job.Train, job.Memory) = (trainer.TrainAsync, trainer.Memory);
         PolicyJudge judge = job.Own(new PolicyJudge(start, heldOut, reward, options.Sampling.MaxNewTokens));
         job.Judge = () => TrainingInputs.Judge(judge, policy, heldOut.Count);
     });
+
+    private static LanguageModel Policy(LanguageModel model, bool hasValues)
+    {
+        if (!hasValues)
+            return model;
+        using (model)
+            return model.WithValueHead();
+    }
 }

@@ -56,10 +56,7 @@ public sealed class CompletionDataset(IEnumerable<CompletionExample> rows) : Dat
     /// </summary>
     /// <exception cref="InvalidFileException">Names the file, the line and what was expected there.</exception>
     public static CompletionDataset FromJsonl(string path) => new(JsonlRow.ReadAll(path, row =>
-    {
-        (string prompt, string completion) = row.PromptAndCompletion();
-        return new CompletionExample(prompt, completion, row.OptionalIds("prompt_ids"), row.OptionalIds("completion_ids"));
-    }));
+        row.PromptAndCompletion() with { PromptIds = row.OptionalIds("prompt_ids"), CompletionIds = row.OptionalIds("completion_ids") }));
 }
 
 /// <summary>Pairs of a better and a worse completion.</summary>

@@ -11,7 +11,9 @@ public sealed record PromptExample(string Prompt, int[]? PromptIds = null, IRead
 /// <param name="Completion">Text of the completion, without an end token.</param>
 /// <param name="PromptIds">Token ids of the prompt; where given they are used instead of encoding the text.</param>
 /// <param name="CompletionIds">Token ids of the completion, complete as they stand: no end token is added to them.</param>
-public sealed record CompletionExample(string Prompt, string Completion, int[]? PromptIds = null, int[]? CompletionIds = null);
+/// <param name="Pieces">The whole dialogue, where the example is one: <see cref="ChatTemplate.Pieces"/>.</param>
+public sealed record CompletionExample(string Prompt, string Completion, int[]? PromptIds = null, int[]? CompletionIds = null,
+    IReadOnlyList<ChatPiece>? Pieces = null);
 
 /// <summary>A prompt with a better and a worse completion.</summary>
 /// <param name="Prompt">Text of the prompt.</param>

@@ -69,26 +69,27 @@ internal readonly struct JsonlRow
     }
 
     /// <summary>The three shapes of a row to imitate.</summary>
-    public (string Prompt, string Completion) PromptAndCompletion()
+    public CompletionExample PromptAndCompletion()
     {
         if (Has("text") && !Has("prompt"))
         {
             JsonElement text = Required("text");
             return text.ValueKind == JsonValueKind.String
-                ? ("", text.GetString()!)
+                ? new CompletionExample("", text.GetString()!)
                 : throw Fault($"'text' is {Describe(text)}, expected a string");
         }
 
         if (!Has("messages") || Has("prompt"))
         {
             return Has("prompt")
-                ? (Prompt(), Completion("completion"))
+                ? new CompletionExample(Prompt(), Completion("completion"))
                 : throw Fault($"expected the keys 'prompt' and 'completion', or 'messages', or 'text'; found {Keys()}");
         }
 
         List<(string Role, string Content)> messages = Messages(Required("messages"), "messages");
         return messages[^1].Role == "assistant"
-            ? (ChatTemplate.Prompt(messages[..^1]), ChatTemplate.Completion(messages[^1].Content))
+            ? new CompletionExample(ChatTemplate.Prompt(messages[..^1]), ChatTemplate.Completion(messages[^1].Content),
+                Pieces: ChatTemplate.Pieces(messages))
             : throw Fault($"'messages' ends with role '{messages[^1].Role}', expected the last message to be the assistant's, which is the completion");
     }
 

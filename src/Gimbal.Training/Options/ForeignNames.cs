@@ -6,6 +6,8 @@ namespace Gimbal.Training;
 /// </summary>
 internal static class ForeignNames
 {
+    private const string Packed = "sequences always lie end to end without padding, attention kept apart, so that packing would change nothing";
+
     private static readonly Dictionary<string, string[]> Keys = new(StringComparer.OrdinalIgnoreCase)
     {
         ["model_name_or_path"] = ["model.path"],
@@ -43,6 +45,8 @@ internal static class ForeignNames
         ["max_new_tokens"] = ["sampling.max_new_tokens"],
         ["response_length"] = ["sampling.max_new_tokens"],
         ["completion_only_loss"] = ["sft.completion_only"],
+        ["assistant_only_loss"] = ["sft.assistant_only"],
+        ["neftune_noise_alpha"] = ["sft.neftune_alpha"],
         ["label_smoothing_factor"] = ["sft.label_smoothing"],
         ["center_rewards_coefficient"] = ["reward_model.center"],
         ["precompute_ref_log_probs"] = ["dpo.precompute_reference"],
@@ -54,6 +58,9 @@ internal static class ForeignNames
         ["steps_per_generation"] = ["grpo.minibatches"],
         ["scale_rewards"] = ["grpo.scale"],
         ["loss_type"] = ["grpo.normalizer"],
+        ["max_num_gen_batches"] = ["grpo.sampling_rounds"],
+        ["dynamic_sampling_max_gen_batches"] = ["grpo.sampling_rounds"],
+        ["dynamic_filtering"] = ["grpo.sampling_rounds"],
         ["kl_coef"] = ["ppo.kl_coefficient", "grpo.beta", "dpo.beta"],
         ["init_kl_coef"] = ["ppo.kl_coefficient"],
         ["beta"] = ["grpo.beta", "dpo.beta", "ppo.kl_coefficient"],
@@ -81,6 +88,22 @@ internal static class ForeignNames
         ["anneal_lr"] = ["control.anneal"],
         ["norm_adv"] = ["control.normalize_advantages"],
     };
+
+    /// <summary>Names of options that have no key here, and why.</summary>
+    private static readonly Dictionary<string, string> Needless = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["packing"] = Packed,
+        ["packing_strategy"] = Packed,
+        ["padding_free"] = Packed,
+        ["packing_samples"] = Packed,
+        ["use_remove_padding"] = Packed,
+        ["eval_packing"] = Packed,
+        ["use_liger_kernel"] = "losses are always computed from hidden states, chunk by chunk",
+        ["gradient_checkpointing"] = "activations are planned before the run; train.micro_batch makes them smaller",
+    };
+
+    /// <summary>Why another system's option is not needed here, or null.</summary>
+    public static string? WhyNeedless(string key) => Needless.GetValueOrDefault(key[(key.LastIndexOf('.') + 1)..]);
 
     /// <summary>The key among <paramref name="known"/> that another system's name stands for, or null.</summary>
     public static string? Translate(string key, string[] known)

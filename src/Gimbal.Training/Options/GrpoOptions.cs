@@ -16,6 +16,10 @@ public sealed record GrpoOptions : TrainerOptions
     [Description("Completions per prompt; their mean reward is the baseline.")]
     public int GroupSize { get; init; } = 8;
 
+    /// <summary>Rounds of drawing in a step, at most: groups whose rewards are all equal give way to those of other prompts (DAPO's dynamic sampling); 1: one, and every group stays.</summary>
+    [Description("Rounds of drawing in a step, at most: groups whose rewards are all equal give way to those of other prompts (DAPO's dynamic sampling); 1: one, and every group stays.")]
+    public int SamplingRounds { get; init; } = 1;
+
     /// <summary>What is made of ratio and advantage: clip (GRPO, DAPO, GSPO, RLOO), cispo, sapo or vespo.</summary>
     [Description("What is made of ratio and advantage: clip (GRPO, DAPO, GSPO, RLOO), cispo, sapo or vespo.")]
     public PolicyLossKind Loss { get; init; } = PolicyLossKind.Clip;
@@ -158,6 +162,7 @@ public sealed record GrpoOptions : TrainerOptions
         base.Validate();
         OptionCheck.AtLeast("grpo.prompts_per_step", PromptsPerStep, 1);
         OptionCheck.AtLeast("grpo.group_size", GroupSize, 2);
+        OptionCheck.AtLeast("grpo.sampling_rounds", SamplingRounds, 1);
         OptionCheck.Within("grpo.clip_low", ClipLow, 0f, 1f);
         OptionCheck.AtLeast("grpo.clip_high", ClipHigh, 0f);
         OptionCheck.AtLeast("grpo.delta", Delta, 0f);

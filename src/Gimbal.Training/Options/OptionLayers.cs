@@ -104,6 +104,8 @@ public sealed class OptionLayers
         string[] names = [.. Keys.Select(known => known.Name)];
         if (ForeignNames.Translate(key, names) is { } translated)
             throw new InvalidConfigException(key, $"is another system's name ({source}).", translated);
+        if (ForeignNames.WhyNeedless(key) is { } why)
+            throw new InvalidConfigException(key, $"is another system's name ({source}) and not needed: {why}. Leave it out.");
         throw new InvalidConfigException(key, $"unknown key ({source}).", NearestKey(key, names));
     }
 

@@ -71,6 +71,10 @@ public sealed record PpoOptions : TrainerOptions
     [Description("Weight of the value loss.")]
     public float ValueCoefficient { get; init; } = 0.1f;
 
+    /// <summary>Policy and value function are two heads on one trunk, trained by one backward pass; false: the value model is a model of its own.</summary>
+    [Description("Policy and value function are two heads on one trunk, trained by one backward pass; false: the value model is a model of its own.")]
+    public bool SharedTrunk { get; init; } = false;
+
     /// <summary>Learning rate of the value model; 0: the policy's.</summary>
     [Description("Learning rate of the value model; 0: the policy's.")]
     public float ValueLearningRate { get; init; } = 0f;
@@ -142,6 +146,14 @@ public sealed record PpoOptions : TrainerOptions
         OptionCheck.Within("ppo.value_learning_rate", ValueLearningRate, 0f, 10f);
         OptionCheck.AtLeast("ppo.value_warmup_steps", ValueWarmupSteps, 0);
         OptionCheck.AtLeast("ppo.missing_eos_penalty", MissingEosPenalty, 0f);
+        if (SharedTrunk && ScorePosition != ScorePosition.Last)
+            throw new InvalidConfigException("ppo.score_position", "must be last with ppo.shared_trunk: the trunk sees no state after the last token.");
+        if (SharedTrunk && (ValueWarmupSteps > 0 || ValueLearningRate > 0))
+        {
+            throw new InvalidConfigException(ValueWarmupSteps > 0 ? "ppo.value_warmup_steps" : "ppo.value_learning_rate",
+                "must be 0 with ppo.shared_trunk: no value model trains by itself.");
+        }
+
         Sampling.Validate();
     }
 }

@@ -20,6 +20,14 @@ public sealed record SftOptions : TrainerOptions
     [Description("Loss on the completion and its end token only, not on the prompt.")]
     public bool CompletionOnly { get; init; } = true;
 
+    /// <summary>Loss on every turn of the assistant in rows of messages, not on the last alone.</summary>
+    [Description("Loss on every turn of the assistant in rows of messages, not on the last alone.")]
+    public bool AssistantOnly { get; init; } = false;
+
+    /// <summary>NEFTune: uniform noise within +-this / sqrt(tokens x width) on the embeddings while training (5 in the paper); 0: none.</summary>
+    [Description("NEFTune: uniform noise within +-this / sqrt(tokens x width) on the embeddings while training (5 in the paper); 0: none.")]
+    public float NeftuneAlpha { get; init; } = 0f;
+
     /// <summary>Probability mass that the target spreads over the vocabulary.</summary>
     [Description("Probability mass that the target spreads over the vocabulary.")]
     public float LabelSmoothing { get; init; } = 0f;
@@ -40,8 +48,11 @@ public sealed record SftOptions : TrainerOptions
         OptionCheck.AtLeast("train.batch_size", BatchSize, 1);
         OptionCheck.AtLeast("train.max_length", MaxLength, 0);
         OptionCheck.Below("sft.label_smoothing", LabelSmoothing, 0f, 1f);
+        OptionCheck.AtLeast("sft.neftune_alpha", NeftuneAlpha, 0f);
         OptionCheck.AtLeast("sft.probability_power", ProbabilityPower, 0f);
         OptionCheck.AtLeast("sft.z_loss", ZLoss, 0f);
+        if (AssistantOnly && !CompletionOnly)
+            throw new InvalidConfigException("sft.assistant_only", "goes with sft.completion_only: prompts are either learnt or not.");
         if (ProbabilityPower > 0 && (LabelSmoothing > 0 || ZLoss > 0))
         {
             throw new InvalidConfigException("sft.probability_power", "goes with neither sft.label_smoothing nor sft.z_loss.");

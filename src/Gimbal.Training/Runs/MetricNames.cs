@@ -81,6 +81,12 @@ public static class MetricNames
     /// <summary>Share of groups whose rewards are all equal.</summary>
     public const string FracRewardZeroStd = "frac_reward_zero_std";
 
+    /// <summary>Dynamic sampling: rounds of drawing that the step took.</summary>
+    public const string SamplingRounds = "dynamic_sampling/rounds";
+
+    /// <summary>Dynamic sampling: share of the groups drawn whose rewards differ.</summary>
+    public const string SamplingPassRate = "dynamic_sampling/pass_rate";
+
     /// <summary>Mean k3 estimate of the KL to the reference per token.</summary>
     public const string Kl = "kl";
 

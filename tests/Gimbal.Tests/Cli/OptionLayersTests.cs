@@ -103,6 +103,15 @@ public sealed class OptionLayersTests
     }
 
     [Theory]
+    [InlineData("packing", "end to end without padding")]
+    [InlineData("train.padding_free", "end to end without padding")]
+    public void Options_that_need_no_key_say_why(string key, string why)
+    {
+        OptionLayers layers = new OptionLayers().Add(new SftOptions());
+        Assert.Contains(why, Assert.Throws<InvalidConfigException>(() => layers.Set(key, "true", "--set")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("grpo.lr", "grpo.optimizer.learning_rate")]
     [InlineData("grpo.num_generations", "grpo.group_size")]
     [InlineData("dpo.per_device_train_batch_size", "dpo.batch_size")]

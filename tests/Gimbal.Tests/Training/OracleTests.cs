@@ -55,11 +55,13 @@ public sealed class OracleTests : IDisposable
         AssertOptimum(policy, reference);
     }
 
-    [Fact]
-    public async Task PpoReachesTheOptimumOfTheBandit()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task PpoReachesTheOptimumOfTheBandit(bool sharedTrunk)
     {
-        using LanguageModel policy = Bandit(), reference = Bandit();
-        using ScoreModel value = ScoreModel.From(policy);
+        using LanguageModel start = Bandit(), reference = Bandit(), policy = sharedTrunk ? start.WithValueHead() : start.Clone(trainable: true);
+        using ScoreModel? value = sharedTrunk ? null : ScoreModel.From(policy);
         using PpoTrainer trainer = new(policy, value, Prompt, ByArm, new PpoOptions
         {
             MaxSteps = 150,
@@ -68,6 +70,7 @@ public sealed class OracleTests : IDisposable
             KlCoefficient = Beta,
             WhitenAdvantages = false,
             ValueCoefficient = 1,
+            SharedTrunk = sharedTrunk,
             Optimizer = Fast,
             Sampling = OneToken,
         }, reference: reference);

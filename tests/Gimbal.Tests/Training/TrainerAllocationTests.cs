@@ -17,7 +17,7 @@ public sealed class TrainerAllocationTests : IDisposable
     {
         using SftTrainer trainer = new(subject.Model(), subject.Examples, new SftOptions
         {
-            MaxSteps = Steps, BatchSize = 4, Optimizer = TrainerSubject.Adam,
+            MaxSteps = Steps, BatchSize = 4, NeftuneAlpha = 1, Optimizer = TrainerSubject.Adam,
         });
         Assert.Equal(0, await BytesPerStep(trainer.TrainAsync));
     }

@@ -150,14 +150,16 @@ public sealed class TrainerDialectTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1f, 0f)]
-    [InlineData(0f, 1e-2f)]
-    public Task SftGradientsAreThoseOfTheWholeStep(float power, float zLoss) => TrainerInvarianceTests.SameGradient(3, async micro =>
+    [InlineData(1f, 0f, 0f)]
+    [InlineData(0f, 1e-2f, 0f)]
+    [InlineData(0f, 0f, 5f)]
+    public Task SftGradientsAreThoseOfTheWholeStep(float power, float zLoss, float noise) => TrainerInvarianceTests.SameGradient(3, async micro =>
     {
         LanguageModel model = subject.Model();
         using SftTrainer trainer = new(model, subject.Examples, new SftOptions
         {
-            MaxSteps = 1, BatchSize = 8, MicroBatch = micro, ProbabilityPower = power, ZLoss = zLoss, Optimizer = TrainerSubject.Adam,
+            MaxSteps = 1, BatchSize = 8, MicroBatch = micro, ProbabilityPower = power, ZLoss = zLoss, NeftuneAlpha = noise,
+            Optimizer = TrainerSubject.Adam,
         });
         await trainer.TrainAsync(cancellationToken: TestContext.Current.CancellationToken);
         return [model.Store];

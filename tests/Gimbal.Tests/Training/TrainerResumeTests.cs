@@ -29,6 +29,13 @@ public sealed class TrainerResumeTests : IDisposable
     public Task PpoStopped() => StoppedRunEqualsWhole(Ppo);
 
     [Fact]
+    public Task GrpoWithDynamicSamplingStopped() => StoppedRunEqualsWhole((output, resume, progress, cancellationToken) =>
+        Grpo(rounds: 3, output, resume, progress, cancellationToken));
+
+    [Fact]
+    public Task PpoOnASharedTrunkStopped() => StoppedRunEqualsWhole(SharedPpo);
+
+    [Fact]
     public Task SftKilled() => KilledRunEqualsWhole(Sft);
 
     [Fact]
@@ -98,6 +105,7 @@ public sealed class TrainerResumeTests : IDisposable
     {
         MaxSteps = 10,
         BatchSize = 4,
+        NeftuneAlpha = 2,
         CheckpointEvery = 5,
         Output = output,
         Resume = resume,
@@ -121,14 +129,19 @@ public sealed class TrainerResumeTests : IDisposable
         return model.Store.Weights.ToArray<float>();
     }
 
-    private async Task<float[]> Grpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+    private Task<float[]> Grpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken) =>
+        Grpo(rounds: 1, output, resume, progress, cancellationToken);
+
+    private async Task<float[]> Grpo(int rounds, string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
         LanguageModel model = subject.Model();
-        using GrpoTrainer trainer = new(model, subject.Prompts, subject.Reward, new GrpoOptions
+        IReward oftenEqual = Reward.Create(sample => sample.Completion.Contains('1') ? 1 : 0);
+        using GrpoTrainer trainer = new(model, subject.Prompts, rounds == 1 ? subject.Reward : oftenEqual, new GrpoOptions
         {
             MaxSteps = 10,
             PromptsPerStep = 2,
             GroupSize = 4,
+            SamplingRounds = rounds,
             InnerEpochs = 2,
             Minibatches = 2,
             CheckpointEvery = 5,
@@ -157,6 +170,24 @@ public sealed class TrainerResumeTests : IDisposable
         });
         await trainer.TrainAsync(progress, cancellationToken);
         return [.. model.Store.Weights.ToArray<float>(), .. value.Store.Weights.ToArray<float>()];
+    }
+
+    private async Task<float[]> SharedPpo(string output, bool resume, IProgress<TrainingProgress>? progress, CancellationToken cancellationToken)
+    {
+        LanguageModel model = subject.SharedTrunk();
+        using PpoTrainer trainer = new(model, null, subject.Prompts, subject.Reward, TrainerInvarianceTests.PpoOptions(0) with
+        {
+            MaxSteps = 10,
+            Epochs = 2,
+            Minibatches = 2,
+            SharedTrunk = true,
+            KlTarget = 0.1f,
+            CheckpointEvery = 5,
+            Output = output,
+            Resume = resume,
+        });
+        await trainer.TrainAsync(progress, cancellationToken);
+        return model.Store.Weights.ToArray<float>();
     }
 
     private async Task StoppedRunEqualsWhole(Trainer trainer)

@@ -11,7 +11,7 @@ namespace Gimbal.Tests;
 internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, float[] Moment)
 {
     /// <summary>Names that <see cref="Of"/> takes.</summary>
-    public static TheoryData<string> Trainers => ["sft", "reward", "dpo", "kto", "grpo", "ppo"];
+    public static TheoryData<string> Trainers => ["sft", "reward", "dpo", "kto", "grpo", "ppo", "ppo on a shared trunk"];
 
     /// <summary>Trains on the device of <see cref="TestDevice"/>; a sampled rollout must be exactly on-policy.</summary>
     /// <param name="trainer">Which.</param>
@@ -32,7 +32,7 @@ internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, 
         {
             case "sft":
                 using (SftTrainer sft = new(model, subject.Examples, new SftOptions
-                { MaxSteps = steps, BatchSize = 4, MicroBatch = 3, Optimizer = adam, Output = output, Resume = resume }))
+                { MaxSteps = steps, BatchSize = 4, MicroBatch = 3, NeftuneAlpha = 1, Optimizer = adam, Output = output, Resume = resume }))
                     return Finish(sft.TrainAsync(watch, stop.Token), model.Store, sampled: false);
             case "reward":
                 ScoreModel scorer = subject.Scorer();
@@ -62,6 +62,11 @@ internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, 
                     Resume = resume,
                 }))
                     return Finish(grpo.TrainAsync(watch, stop.Token), model.Store, sampled: true);
+            case "ppo on a shared trunk":
+                model = subject.SharedTrunk();
+                using (PpoTrainer ppo = new(model, null, subject.Prompts, subject.Reward, TrainerInvarianceTests.PpoOptions(3) with
+                { MaxSteps = steps, Rollouts = 4, SharedTrunk = true, EntropyCoefficient = 0.01f, Output = output, Resume = resume }))
+                    return Finish(ppo.TrainAsync(watch, stop.Token), model.Store, sampled: true);
             default:
                 using (PpoTrainer ppo = new(model, subject.Scorer(), subject.Prompts, subject.Reward,
                     TrainerInvarianceTests.PpoOptions(3) with { MaxSteps = steps, Rollouts = 4, Output = output, Resume = resume }))
@@ -85,7 +90,8 @@ internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, 
         }
     }
 
-    private static float[] MomentOf(ParameterStore store, Parameter parameter) => store.FirstMoment
+    /// <summary>The first moment of a parameter: after one step without clipping a tenth of its gradient.</summary>
+    internal static float[] MomentOf(ParameterStore store, Parameter parameter) => store.FirstMoment
         .RowRange((parameter.Master.Address - store.Weights.Address) / sizeof(float), parameter.Shape.Count).ToArray<float>();
 
     private sealed class Watch(int stopAfter, CancellationTokenSource stop) : IProgress<TrainingProgress>

@@ -57,6 +57,15 @@ internal sealed class TrainerSubject : IDisposable
         return model;
     }
 
+    /// <summary>The model with a head for values that is not 0: the one that a scorer of the same seed has.</summary>
+    public LanguageModel SharedTrunk(ulong seed = 1)
+    {
+        LanguageModel model = Keep(Model(seed).WithValueHead());
+        model.ValueHead!.CopyFrom(Scorer(seed).Head);
+        model.Store.Touch();
+        return model;
+    }
+
     public void Dispose()
     {
         models.ForEach(model => model.Dispose());
