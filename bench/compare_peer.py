@@ -8,6 +8,7 @@ import sys
 # Ours on the left; on the right the peer's forms of the same op, of which the fastest counts, and the wanted ratio.
 OPS = {
     "op-logprob-gather": (["op-logprob-gather", "op-logprob-xent", "op-logprob-lse"], 4.5),
+    "op-ppo-loss-entropy-logits": (["op-ppo-loss-entropy-logits"], 11),
     "op-ppo-loss-tokens": (["op-ppo-loss-tokens"], 50),
     "op-gae": (["op-gae-numpy-time-major", "op-gae-scan", "op-gae-jit-loop"], 20),
     "op-group-normalise": (["op-group-normalise", "op-group-normalise-by-hand"], 7),

@@ -9,6 +9,7 @@
 #include "logprob_gather.h"
 
 #include "common/log_sum_exp.h"
+#include "common/logprob_row.h"
 
 using namespace gimbal;
 using namespace gimbal::device;
@@ -48,22 +49,12 @@ template <class T> GB_DEVICE void logprob_gather_backward(const LogprobGatherBac
         if (threadIdx.x == 0) raise(a.fault, r, target, a.vocabulary);
         g = kInfinity - kInfinity;
     }
-    const bool nothing = g == 0.0f && h == 0.0f;
-    const float lse = a.lse[r], row_entropy = h == 0.0f ? 0.0f : a.entropy[r], scale = a.inverse_temperature;
+    const LogprobRow row{a.lse[r], h == 0.0f ? 0.0f : a.entropy[r], g, h, a.inverse_temperature};
     for_packs_of_block(count, aligned4(logits) && aligned4(dlogits), [&](int64_t j, auto n) {
-        if (nothing) {
+        if (row.is_zero())
             store(dlogits + j, Pack<n.value>{}, n);
-            return;
-        }
-        auto v = load(logits + j, n);
-#pragma unroll
-        for (int k = 0; k < n.value; ++k) {
-            // -p (g + h (log p + H)) / T; p's shift to 0 keeps 0 (-inf) out.
-            const float log_p = v[k] * scale - lse;
-            const float d = exp(log_p) * fma(-h, max(log_p, -200.0f) + row_entropy, -g) * scale;
-            v[k] = begin + j + k == target ? d + g * scale : d;
-        }
-        store(dlogits + j, v, n);
+        else
+            store(dlogits + j, row.backward(load(logits + j, n), target - begin - j), n);
     });
 }
 

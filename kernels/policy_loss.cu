@@ -6,30 +6,15 @@
 
 #include "common/statistics.h"
 
-#include "common/surrogate.h"
+#include "common/policy_token.h"
 
 using namespace gimbal;
 using namespace gimbal::device;
 
 namespace {
 
-struct Scalars {
-    RatioBounds<float> bounds;
-    Sides<float> sides;
-};
-
-GB_DEVICE Scalars scalars_of(const PolicyLossArguments& a) {
-    return {{1.0f - a.clip_low, 1.0f + a.clip_high, a.delta > 0.0f ? a.delta : kInfinity,
-             a.dual_clip > 0.0f ? a.dual_clip : kInfinity},
-            {a.positive, a.positive_rate, a.negative, a.negative_rate}};
-}
-
-GB_DEVICE KlTerm<float> kl_term(float d, int32_t estimator) {
-    return estimator == 1 ? kl_k1(d) : estimator == 2 ? kl_k2(d) : kl_k3(d);
-}
-
-// surrogate(ratio, log ratio, logprob, advantage)
-template <class Surrogate> GB_DEVICE void policy_loss(const PolicyLossArguments& a, Surrogate surrogate) {
+template <class Surrogate> GB_DEVICE void policy_loss(const PolicyLossArguments& a) {
+    const auto numbers = policy_numbers<float>(a.objective);
     const bool aligned = all_aligned4(a.logprobs, a.old_logprobs, a.log_ratios, a.ref_logprobs, a.advantages,
                                       a.corrections, a.drifts, a.weights, a.losses, a.dlogprobs, a.dlog_ratios);
     for_elements<kPolicyLossStatistics, 0b000011100u>(
@@ -45,33 +30,18 @@ template <class Surrogate> GB_DEVICE void policy_loss(const PolicyLossArguments&
             for (int j = 0; j < width.value; ++j) {
                 const Weight weight{weights[j]};
                 const float log_ratio = a.log_ratios != nullptr ? log_ratios[j] : logprobs[j] - log_ratios[j];
-                const float ratio = exp(log_ratio);
-                SurrogateTerm<float> term = surrogate(ratio, log_ratio, logprobs[j], advantages[j]);
-                const bool off = a.drifts != nullptr && advantages[j] < 0.0f && drifts[j] < -a.off_policy_threshold;
-                if (off) term.loss = term.through_ratio = term.direct = 0.0f;
-                if (a.corrections != nullptr) {
-                    const bool dropped = corrections[j] == 0.0f; // even where the loss is not finite
-                    term.loss = dropped ? 0.0f : corrections[j] * term.loss;
-                    term.through_ratio = dropped ? 0.0f : corrections[j] * term.through_ratio;
-                    term.direct = dropped ? 0.0f : corrections[j] * term.direct;
-                }
-                float ref_kl = 0.0f;
-                if (a.ref_logprobs != nullptr) {
-                    const KlTerm<float> kl = kl_term(logprobs[j] - reference[j], a.kl_estimator);
-                    const float share = a.correct_kl ? ratio : 1.0f;
-                    ref_kl = share * kl.value;
-                    if (a.beta != 0.0f) {
-                        term.loss = fma(a.beta, ref_kl, term.loss);
-                        term.direct = fma(a.beta, share * kl.slope, term.direct);
-                        if (a.correct_kl) term.through_ratio = fma(a.beta, ref_kl, term.through_ratio);
-                    }
-                }
+                const PolicyToken<float> token{logprobs[j], log_ratio, exp(log_ratio), advantages[j]};
+                SurrogateTerm<float> term = Surrogate::term(token, numbers);
+                if (a.drifts != nullptr) drop(term, advantages[j] < 0.0f && drifts[j] < numbers.least_drift);
+                if (a.corrections != nullptr) correct(term, corrections[j]);
+                const float ref_kl = a.ref_logprobs != nullptr ? penalise(term, token, reference[j], numbers) : 0.0f;
                 losses[j] = weight.times(term.loss);
                 through_ratio[j] = weight.times(term.through_ratio);
                 direct[j] = weight.times(a.dlog_ratios != nullptr ? term.direct : term.through_ratio + term.direct);
                 contribution.set(j, losses[j], weight.value, weight.present(), weight.has(term.clipped_low),
                                  weight.has(term.clipped_high), weight.only(-log_ratio),
-                                 weight.only(exp_excess(log_ratio)), weight.only(ratio), weight.only(ref_kl));
+                                 weight.only(exp_excess(log_ratio, token.ratio)), weight.only(token.ratio),
+                                 weight.only(ref_kl));
             }
             store_if(a.losses, i, losses, width);
             store_if(a.dlogprobs, i, direct, width);
@@ -82,27 +52,14 @@ template <class Surrogate> GB_DEVICE void policy_loss(const PolicyLossArguments&
 } // namespace
 
 extern "C" __global__ void __launch_bounds__(kStatisticsThreads) policy_loss_kernel_clip(PolicyLossArguments a) {
-    const Scalars s = scalars_of(a);
-    policy_loss(a,
-                [&](float ratio, float, float, float advantage) { return clip_surrogate(ratio, advantage, s.bounds); });
+    policy_loss<ClipSurrogate>(a);
 }
-
 extern "C" __global__ void __launch_bounds__(kStatisticsThreads) policy_loss_kernel_cispo(PolicyLossArguments a) {
-    const Scalars s = scalars_of(a);
-    policy_loss(a, [&](float ratio, float, float logprob, float advantage) {
-        return cispo_surrogate(ratio, advantage, logprob, s.bounds);
-    });
+    policy_loss<CispoSurrogate>(a);
 }
-
 extern "C" __global__ void __launch_bounds__(kStatisticsThreads) policy_loss_kernel_sapo(PolicyLossArguments a) {
-    const Scalars s = scalars_of(a);
-    policy_loss(a,
-                [&](float ratio, float, float, float advantage) { return sapo_surrogate(ratio, advantage, s.sides); });
+    policy_loss<SapoSurrogate>(a);
 }
-
 extern "C" __global__ void __launch_bounds__(kStatisticsThreads) policy_loss_kernel_vespo(PolicyLossArguments a) {
-    const Scalars s = scalars_of(a);
-    policy_loss(a, [&](float, float log_ratio, float logprob, float advantage) {
-        return vespo_surrogate(log_ratio, advantage, logprob, s.sides);
-    });
+    policy_loss<VespoSurrogate>(a);
 }

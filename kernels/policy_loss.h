@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/cut.h"
+#include "common/policy_objective.h"
 
 namespace gimbal {
 
@@ -12,11 +13,7 @@ struct PolicyLossArguments {
     float *losses, *dlogprobs, *dlog_ratios;
     StatisticsSite statistics;
     int64_t count;
-    int32_t kl_estimator; // 1, 2 or 3 for k1, k2, k3
-    bool correct_kl;
-    float clip_low, clip_high, delta, dual_clip; // the bounds are off at 0
-    float positive, positive_rate, negative, negative_rate;
-    float beta, off_policy_threshold;
+    PolicyObjective objective;
 };
 
 } // namespace gimbal

@@ -42,6 +42,12 @@ internal static unsafe partial class NativeMethods
         float* losses, float* dlogprobs, float* dlogRatios, double* statistics, long count, in PolicyObjective objective);
 
     [LibraryImport(Library)]
+    internal static partial int gb_policy_loss_with_logits(ContextHandle context, void* logits, int* targets,
+        float* oldLogprobs, float* refLogprobs, float* advantages, float* corrections, float* weights, float* logprobs,
+        float* entropies, float* losses, void* dlogits, double* statistics, long rows, long vocabulary, long logitsStride,
+        float temperature, float entropyCoefficient, in PolicyObjective objective, int dtype);
+
+    [LibraryImport(Library)]
     internal static partial int gb_preference_loss(ContextHandle context, float* chosen, float* rejected,
         float* refChosen, float* refRejected, float* weights, float* losses, float* dchosen, float* drejected,
         double* statistics, long pairs, in Preference preference);

@@ -17,13 +17,18 @@ struct LogSumExpBlock {
     float max, sum, weighted;
 };
 
+struct KeepNothing {
+    GB_DEVICE void operator()(int64_t, float) const {}
+};
+
 // The logits of a block that the calling thread's lane holds, z = logits / T taken as one product with 1/T.
 struct HeldLogits {
     static constexpr int kCount = kVocabularyBlock / kLanes;
     float z[kCount];
 
-    // `count` of the block's logits are there, the others count as -inf.
-    template <class T> GB_DEVICE void load(const T* logits, int count, float inverse_temperature) {
+    // `count` of the block's logits are there, the others count as -inf. keep(j, z) sees the j-th as it is stored.
+    template <class T, class Keep>
+    GB_DEVICE void load(const T* logits, int count, float inverse_temperature, Keep keep) {
         const int lane = team_lane();
         if (count == kVocabularyBlock) {
 #pragma unroll
@@ -35,8 +40,10 @@ struct HeldLogits {
                 z[k] = lane + k * kLanes < count ? device::load(logits + lane + k * kLanes) : -kInfinity;
         }
 #pragma unroll
-        for (int k = 0; k < kCount; ++k)
+        for (int k = 0; k < kCount; ++k) {
+            keep(lane + k * kLanes, z[k]);
             z[k] = z[k] * inverse_temperature;
+        }
     }
 
     // Without kWeighted that sum, which only the entropy needs, is 0.
@@ -132,10 +139,10 @@ struct LogSumExp {
 };
 
 // Every thread of the block gets the row's; all call together. Without kEntropy there is no entropy; with the sum of
-// the logits, if it is asked for.
-template <bool kEntropy, class T>
+// the logits, if it is asked for. keep(j, z) sees logit j as it is stored, -inf up to the end of the last block.
+template <bool kEntropy, class T, class Keep = KeepNothing>
 GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inverse_temperature,
-                                bool with_logits = false) {
+                                bool with_logits = false, Keep keep = {}) {
     constexpr int kWave = 512; // blocks in shared memory at a time
     GB_SHARED(LogSumExpBlock, blocks, kWave);
     GB_SHARED(double, totals, kWave);
@@ -151,7 +158,7 @@ GB_DEVICE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inver
             const int64_t rest = begin < vocabulary ? vocabulary - begin : 0;
             const int count = static_cast<int>(rest < kVocabularyBlock ? rest : kVocabularyBlock);
             HeldLogits held;
-            held.load(logits + begin, count, inverse_temperature);
+            held.load(logits + begin, count, inverse_temperature, [&](int j, float z) { keep(begin + j, z); });
             const LogSumExpBlock block = held.reduce<kEntropy>();
             if (team_lane() == 0 && i < wave) blocks[i] = block;
             if (with_logits) {

@@ -481,6 +481,20 @@ GB_API gb_status gb_policy_loss(gb_context* context, const float* logprobs, cons
                                 float* dlogprobs, float* dlog_ratios, double* statistics, int64_t count,
                                 const gb_policy_objective* objective);
 
+/* gb_logprob_gather, gb_policy_loss and gb_logprob_gather_backward in one pass over each row of logits; their bits. For ratios of
+   single tokens: no log_ratios, no drifts, no GB_SURROGATE_VESPO. With w the weight: dlogits holds the gradient of
+   w (l - entropy_coefficient entropy), losses (nullable) w l, statistics (9, added, nullable) are those of gb_policy_loss. logits,
+   dlogits (rows, vocabulary) at logits_stride, dlogits may be logits; all others (rows); targets -1 leave a row out: dlogits 0, and
+   a logprob of 0 in losses and statistics unless its weight is 0. entropies, corrections, weights nullable, ref_logprobs if
+   beta = 0. temperature > 0. */
+GB_API gb_status gb_policy_loss_with_logits(gb_context* context, const void* logits, const int32_t* targets,
+                                            const float* old_logprobs, const float* ref_logprobs,
+                                            const float* advantages, const float* corrections, const float* weights,
+                                            float* logprobs, float* entropies, float* losses, void* dlogits,
+                                            double* statistics, int64_t rows, int64_t vocabulary, int64_t logits_stride,
+                                            float temperature, float entropy_coefficient,
+                                            const gb_policy_objective* objective, gb_dtype dtype);
+
 /* DPO (Rafailov et al. 2023), h = logprob - ref summed over a completion, Z = h_chosen - h_rejected:
    l = -(1 - s) log sigmoid(beta Z) - s log sigmoid(-beta Z), label smoothing s (cDPO; 0: DPO). All (pairs). ref_* nullable
    together: reference-free, ref = 0. statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0,

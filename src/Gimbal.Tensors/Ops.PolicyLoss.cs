@@ -101,27 +101,55 @@ public static unsafe partial class Ops
         WantOptional(dlogprobs, DType.Float32, count);
         WantOptional(dlogRatios, DType.Float32, count);
         WantOptional(statistics, DType.Float64, 9);
-        Native.PolicyObjective numbers = new()
-        {
-            StructSize = sizeof(Native.PolicyObjective),
-            Surrogate = (int)objective.Surrogate,
-            KlEstimator = (int)objective.Kl,
-            CorrectKl = objective.CorrectKl ? 1 : 0,
-            ClipLow = objective.ClipLow,
-            ClipHigh = objective.ClipHigh,
-            Delta = objective.Delta,
-            DualClip = objective.DualClip,
-            Positive = objective.Positive,
-            PositiveRate = objective.PositiveRate,
-            Negative = objective.Negative,
-            NegativeRate = objective.NegativeRate,
-            Beta = objective.Beta,
-            OffPolicyThreshold = objective.OffPolicyThreshold,
-        };
         NativeMethods.gb_policy_loss(logprobs.Device.Context, (float*)logprobs.Pointer, (float*)oldLogprobs.Pointer,
             (float*)logRatios.Pointer, (float*)refLogprobs.Pointer, (float*)advantages.Pointer, (float*)corrections.Pointer,
             (float*)drifts.Pointer, (float*)weights.Pointer, (float*)losses.Pointer, (float*)dlogprobs.Pointer,
-            (float*)dlogRatios.Pointer, (double*)statistics.Pointer, count, numbers).Check();
+            (float*)dlogRatios.Pointer, (double*)statistics.Pointer, count, NumbersOf(objective)).Check();
+    }
+
+    /// <summary>
+    /// <see cref="LogprobGather"/>, <see cref="PolicyLoss"/> and <see cref="LogprobGatherBackward"/> in one pass over each row of
+    /// logits, with their bits: dlogits of w (l - entropyCoefficient entropy), w the weight. For ratios of single tokens.
+    /// </summary>
+    /// <param name="logits">(rows, vocabulary); rows may be strided.</param>
+    /// <param name="targets">Token ids (rows); -1 leaves a row out: no gradient, and a logprob of 0 for losses and statistics.</param>
+    /// <param name="oldLogprobs">(rows).</param>
+    /// <param name="refLogprobs">(rows), or empty if beta is 0.</param>
+    /// <param name="advantages">(rows).</param>
+    /// <param name="corrections">Multiply the surrogate, not the penalty (rows); or empty: 1.</param>
+    /// <param name="weights">(rows), or empty: 1.</param>
+    /// <param name="logprobs">Written (rows).</param>
+    /// <param name="entropies">Written (rows), or empty.</param>
+    /// <param name="losses">w l (rows), or empty.</param>
+    /// <param name="dlogits">As logits, with the same row stride; may be <paramref name="logits"/>.</param>
+    /// <param name="statistics">(9), added: those of <see cref="PolicyLoss"/>; or empty.</param>
+    /// <param name="objective">Any surrogate but <see cref="PolicySurrogate.Vespo"/>, whose ratio is of sequences.</param>
+    /// <param name="entropyCoefficient">Weight of the entropy bonus.</param>
+    /// <param name="temperature">Divides the logits; above 0.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    /// <exception cref="DeviceException">A number is out of its range, or a target no token id.</exception>
+    public static void PolicyLossWithLogits(in Tensor logits, in Tensor targets, in Tensor oldLogprobs, in Tensor refLogprobs,
+        in Tensor advantages, in Tensor corrections, in Tensor weights, in Tensor logprobs, in Tensor entropies, in Tensor losses,
+        in Tensor dlogits, in Tensor statistics, PolicyObjective objective, float entropyCoefficient = 0, float temperature = 1)
+    {
+        ArgumentNullException.ThrowIfNull(objective);
+        long rows = logits.Rows;
+        WantCount(targets, DType.Int32, rows);
+        WantCount(oldLogprobs, DType.Float32, rows);
+        WantOptional(refLogprobs, DType.Float32, rows);
+        WantCount(advantages, DType.Float32, rows);
+        WantOptional(corrections, DType.Float32, rows);
+        WantOptional(weights, DType.Float32, rows);
+        WantCount(logprobs, DType.Float32, rows);
+        WantOptional(entropies, DType.Float32, rows);
+        WantOptional(losses, DType.Float32, rows);
+        WantLogits(dlogits, logits);
+        WantOptional(statistics, DType.Float64, 9);
+        NativeMethods.gb_policy_loss_with_logits(logits.Device.Context, logits.Pointer, (int*)targets.Pointer,
+            (float*)oldLogprobs.Pointer, (float*)refLogprobs.Pointer, (float*)advantages.Pointer, (float*)corrections.Pointer,
+            (float*)weights.Pointer, (float*)logprobs.Pointer, (float*)entropies.Pointer, (float*)losses.Pointer, dlogits.Pointer,
+            (double*)statistics.Pointer, rows, logits.Width, logits.RowStride, temperature, entropyCoefficient,
+            NumbersOf(objective), (int)logits.DType).Check();
     }
 
     /// <summary>
@@ -220,4 +248,22 @@ public static unsafe partial class Ops
         NativeMethods.gb_tanh_squash(x.Device.Context, (float*)x.Pointer, (float*)y.Pointer, (float*)logprob.Pointer, x.Rows,
             x.Width, epsilon).Check();
     }
+
+    private static Native.PolicyObjective NumbersOf(PolicyObjective objective) => new()
+    {
+        StructSize = sizeof(Native.PolicyObjective),
+        Surrogate = (int)objective.Surrogate,
+        KlEstimator = (int)objective.Kl,
+        CorrectKl = objective.CorrectKl ? 1 : 0,
+        ClipLow = objective.ClipLow,
+        ClipHigh = objective.ClipHigh,
+        Delta = objective.Delta,
+        DualClip = objective.DualClip,
+        Positive = objective.Positive,
+        PositiveRate = objective.PositiveRate,
+        Negative = objective.Negative,
+        NegativeRate = objective.NegativeRate,
+        Beta = objective.Beta,
+        OffPolicyThreshold = objective.OffPolicyThreshold,
+    };
 }

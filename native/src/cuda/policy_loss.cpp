@@ -1,5 +1,6 @@
 #include "policy_loss.h"
 
+#include "cuda/policy_objective.h"
 #include "cuda/statistics.h"
 
 namespace gimbal {
@@ -13,14 +14,10 @@ void cuda_policy_loss(Cuda& cuda, const float* logprobs, const float* old_logpro
                                                "policy_loss_kernel_sapo", "policy_loss_kernel_vespo"};
     static_assert(sizeof kKernels / sizeof *kKernels == GB_SURROGATE_VESPO + 1);
     const StatisticsSite site = statistics_site(cuda, statistics, count);
-    const gb_policy_objective& o = *objective;
-    cuda.launch(
-        {"policy_loss", kKernels[o.surrogate]}, statistics_grid(site), kStatisticsThreads,
-        PolicyLossArguments{logprobs,        old_logprobs, log_ratios,      ref_logprobs,   advantages,
-                            corrections,     drifts,       weights,         losses,         dlogprobs,
-                            dlog_ratios,     site,         count,           o.kl_estimator, o.correct_kl != 0,
-                            o.clip_low,      o.clip_high,  o.delta,         o.dual_clip,    o.positive,
-                            o.positive_rate, o.negative,   o.negative_rate, o.beta,         o.off_policy_threshold});
+    cuda.launch({"policy_loss", kKernels[objective->surrogate]}, statistics_grid(site), kStatisticsThreads,
+                PolicyLossArguments{logprobs, old_logprobs, log_ratios, ref_logprobs, advantages, corrections, drifts,
+                                    weights, losses, dlogprobs, dlog_ratios, site, count,
+                                    policy_objective(*objective)});
 }
 
 } // namespace gimbal

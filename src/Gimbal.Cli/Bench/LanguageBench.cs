@@ -12,6 +12,7 @@ internal static class LanguageBench
         ["logprob_gather"] = data => Rows(data, (x, row) => Ops.LogprobGather(x, row.Targets, row.Value, row.Entropy, row.Lse)),
         ["logprob_gather_backward"] = data => RowsBackward(data, (x, row, dx) =>
             Ops.LogprobGatherBackward(x, row.Targets, row.Lse, row.Entropy, row.Gradient, default, dx)),
+        ["policy_loss_with_logits"] = PolicyLossWithLogits,
         ["cross_entropy"] = data => Rows(data, (x, row) => Ops.CrossEntropy(x, row.Targets, row.Value, row.Lse)),
         ["cross_entropy_backward"] = data => RowsBackward(data, (x, row, dx) =>
             Ops.CrossEntropyBackward(x, row.Targets, row.Lse, row.Gradient, dx)),
@@ -51,6 +52,15 @@ internal static class LanguageBench
     {
         Tensor x = data.Normal([data.Rows(Tokens), Vocabulary], 2), y = data.New(x.Shape);
         return BenchCase.Of($"{x.Rows} x {x.Width}", () => run(x, y), x, y);
+    }
+
+    private static BenchCase PolicyLossWithLogits(BenchData data)
+    {
+        (Tensor logits, RowTensors rows) = Make(data);
+        Tensor old = data.Logprobs([logits.Rows]), dlogits = data.New(logits.Shape), statistics = data.New([9], DType.Float64);
+        PolicyObjective objective = new();
+        return BenchCase.Of($"{logits.Rows} x {logits.Width}", () => Ops.PolicyLossWithLogits(logits, rows.Targets, old, default,
+            rows.Gradient, default, default, rows.Value, rows.Entropy, default, dlogits, statistics, objective, 0.01f), logits, dlogits);
     }
 
     private static BenchCase ZLoss(BenchData data)

@@ -10,6 +10,7 @@ internal static class WorkloadOps
     public static readonly Dictionary<string, Func<BenchData, BenchCase>> All = new()
     {
         ["op-logprob-gather"] = LogprobGather,
+        ["op-ppo-loss-entropy-logits"] = PpoLossFromLogits,
         ["op-ppo-loss-tokens"] = PpoLoss,
         ["op-gae"] = Gae,
         ["op-group-normalise"] = GroupNormalise,
@@ -31,6 +32,16 @@ internal static class WorkloadOps
             Ops.LogprobGather(logits, targets, logprob, default, lse);
             Ops.LogprobGatherBackward(logits, targets, lse, default, gradient, default, dlogits);
         }, logits, dlogits);
+    }
+
+    private static BenchCase PpoLossFromLogits(BenchData data)
+    {
+        Tensor logits = data.Normal([data.Rows(Rows), Vocabulary]), dlogits = data.New(logits.Shape);
+        Tensor targets = data.Ids((int)logits.Rows, Vocabulary), old = data.Logprobs([logits.Rows]);
+        Tensor advantages = data.Normal([logits.Rows]), logprobs = data.New([logits.Rows]), statistics = data.New([9], DType.Float64);
+        PolicyObjective objective = new();
+        return BenchCase.Of($"{logits.Rows} x {Vocabulary}", () => Ops.PolicyLossWithLogits(logits, targets, old, default, advantages,
+            default, default, logprobs, default, default, dlogits, statistics, objective, 0.01f), logits, dlogits);
     }
 
     private static BenchCase PpoLoss(BenchData data)

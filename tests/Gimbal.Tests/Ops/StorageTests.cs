@@ -231,6 +231,19 @@ public sealed class StorageTests : OpTests
     });
 
     [Theory]
+    [InlineData(1300)]
+    [InlineData(41003)]
+    public void PolicyLossWithLogits(int vocabulary) => Check(tests =>
+    {
+        const int Rows = 3;
+        Tensor logits = tests.Stored(Normal(Rows * vocabulary, seed: 1, scale: 4), [Rows, vocabulary]);
+        Tensor dlogits = tests.Stored(new float[Rows * vocabulary], [Rows, vocabulary]), logprobs = tests.Zeros([Rows]), losses = tests.Zeros([Rows]);
+        Ops.PolicyLossWithLogits(logits, tests.From(0, -1, vocabulary - 1), tests.From(-12f, -1, -9), default, tests.From(1f, 1, -1), default,
+            tests.From(0.5f, 0, 0.3f), logprobs, default, losses, dlogits, default, new() { ClipLow = 1 }, 0.1f, 0.7f);
+        return tests.Read(logprobs, losses, dlogits);
+    });
+
+    [Theory]
     [InlineData(1300, 0f)]
     [InlineData(1027, 0.1f)]
     public void CrossEntropy(int vocabulary, float smoothing) => Check(tests =>
