@@ -30,8 +30,10 @@ public sealed class SharedPromptTests
     [InlineData(70, 3)]
     public void BitsAreThoseOfACompletionAlone(int length, int maxRows) => AreThoseOfACompletionAlone(length, maxRows, DType.Float32);
 
-    [Fact]
-    public void BFloat16BitsAreThoseOfACompletionAlone() => TestDevice.OnCuda(() =>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("cuda:0")]
+    public void BFloat16BitsAreThoseOfACompletionAlone(string device) => TestDevice.On(device, () =>
     {
         AreThoseOfACompletionAlone(70, 16, DType.BFloat16);
         return true;

@@ -6,7 +6,7 @@ namespace Gimbal.Tests;
 
 /// <summary>
 /// What the sampler records for a token has the bits that the training forward pass computes: for any batch and micro-batch, one
-/// thread or two, prompts shared or not, past a page and past a split of attention.
+/// thread or two, prompts shared or not, past a page, past a split of attention and past a block of the inner dimension.
 /// </summary>
 public sealed class OnPolicyTests
 {
@@ -15,6 +15,9 @@ public sealed class OnPolicyTests
         { "cpu", DType.Float32, 1, 1, 1 },
         { "cpu", DType.Float32, 64, 5, 2 },
         { "cpu", DType.Float32, 24, 64, 1 },
+        { "cpu", DType.BFloat16, 1, 1, 1 },
+        { "cpu", DType.BFloat16, 64, 5, 2 },
+        { "cpu", DType.BFloat16, 24, 64, 1 },
         { "cuda:0", DType.BFloat16, 1, 1, 1 },
         { "cuda:0", DType.BFloat16, 12, 5, 1 },
     };
@@ -28,11 +31,12 @@ public sealed class OnPolicyTests
     });
 
     [Theory]
-    [InlineData("cpu", DType.Float32)]
-    [InlineData("cuda:0", DType.BFloat16)]
-    public void LongSequencesAgree(string device, DType dtype) => TestDevice.On(device, () =>
+    [InlineData("cpu", DType.Float32, 800)]
+    [InlineData("cpu", DType.BFloat16, 800)]
+    [InlineData("cuda:0", DType.BFloat16, 32)]
+    public void LongSequencesOfAWideModelAgree(string device, DType dtype, int width) => TestDevice.On(device, () =>
     {
-        Check(dtype, batch: 2, microBatch: 2, threads: 2, promptLength: 250, newTokens: 10);
+        Check(dtype, batch: 2, microBatch: 2, threads: 2, promptLength: 250, newTokens: 10, width);
         return true;
     });
 
@@ -74,16 +78,20 @@ public sealed class OnPolicyTests
         Assert.Contains("token 2", error.Message, StringComparison.Ordinal);
     }
 
-    private static void Check(DType dtype, int batch, int microBatch, int threads, int promptLength, int newTokens)
+    private static void Check(DType dtype, int batch, int microBatch, int threads, int promptLength, int newTokens, int width = 32)
     {
         using Device device = TestDevice.Open(threads);
-        using LanguageModel model = new(SharedPromptTests.Config with { MaxPositions = 320 }, SharedPromptTests.Letters(), device, seed: 3, dtype: dtype);
+        ModelConfig config = SharedPromptTests.Config with { HiddenSize = width, MaxPositions = 320, TieEmbeddings = false };
+        using LanguageModel model = new(config, SharedPromptTests.Letters(), device, seed: 3, dtype: dtype);
         // Groups of three equal prompts, of lengths on both sides of a page.
-        int[][] prompts = [.. Enumerable.Range(0, batch).Select(i => Enumerable.Range(0, promptLength - i / 3).Select(t => (t + i / 3) * 7 % 26).ToArray())];
-        IReadOnlyList<GeneratedSequence> drawn = model.Generate(prompts, new SamplingOptions { MaxNewTokens = newTokens, Temperature = 0.8f }, new DrawKey(1, 2, 0));
+        int[][] prompts = [.. Enumerable.Range(0, batch).Select(i =>
+            Enumerable.Range(0, promptLength - i / 3).Select(t => (t + i / 3) * 7 % 26).ToArray())];
+        SamplingOptions sampling = new() { MaxNewTokens = newTokens, Temperature = 0.8f };
+        IReadOnlyList<GeneratedSequence> drawn = model.Generate(prompts, sampling, new DrawKey(1, 2, 0));
         float[] recorded = [.. drawn.SelectMany(sequence => sequence.Logprobs)], trained = new float[recorded.Length];
         using PolicyPass pass = new(device, MemoryPlan.TrainingBytes(model, microBatch, promptLength + newTokens));
-        pass.Logprobs(model, [.. drawn.Select(sequence => new TokenSequence(sequence.Tokens, sequence.PromptLength))], 0.8f, microBatch, trained);
+        pass.Logprobs(model, [.. drawn.Select(sequence => new TokenSequence(sequence.Tokens, sequence.PromptLength))],
+            sampling.Temperature, microBatch, trained);
         Assert.Equal(batch * newTokens, recorded.Length);
         Assert.Equal(recorded.Select(BitConverter.SingleToInt32Bits), trained.Select(BitConverter.SingleToInt32Bits));
         Assert.True(recorded.Distinct().Count() > recorded.Length / 2);

@@ -1,3 +1,4 @@
+using Gimbal.Tensors;
 using Gimbal.Training;
 
 namespace Gimbal.Tests;
@@ -12,10 +13,13 @@ public sealed class TrainerAllocationTests : IDisposable
 
     public void Dispose() => subject.Dispose();
 
-    [Fact]
-    public async Task AStepOfSftAllocatesNothing()
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public async Task AStepOfSftAllocatesNothing(DType dtype)
     {
-        using SftTrainer trainer = new(subject.Model(), subject.Examples, new SftOptions
+        using TrainerSubject own = new(dtype: dtype);
+        using SftTrainer trainer = new(own.Model(), own.Examples, new SftOptions
         {
             MaxSteps = Steps, BatchSize = 4, NeftuneAlpha = 1, Optimizer = TrainerSubject.Adam,
         });
