@@ -93,7 +93,8 @@ internal sealed class ControlUpdate : IDisposable
         Tensor inputs = policy.Upload(Arena, rollout.Gather(rollout.Observations, rollout.ObservationSize, rows));
         Tensor actions = policy.Head.Upload(Arena, rollout.Gather(rollout.Actions, rollout.ActionSize, rows));
         Tensor old = Upload(rollout.Logprobs, rows);
-        Tensor output = policy.Actor(tape, inputs), value = policy.Critic(tape, inputs);
+        ActorOutput output = policy.Actor(tape, inputs);
+        Tensor value = policy.Critic(tape, inputs);
         ActionLogprob now = policy.Head.Logprob(Arena, output, actions);
         ReadOnlySpan<float> logprobs = column.Download(now.Logprob);
         double clipFraction = ClipFraction(logprobs, rows);
