@@ -80,6 +80,10 @@ internal static class ForeignNames
         ["num_minibatches"] = ["control.minibatches"],
         ["anneal_lr"] = ["control.anneal"],
         ["norm_adv"] = ["control.normalize_advantages"],
+        ["use_sde"] = ["control.state_dependent_noise"],
+        ["sde_sample_freq"] = ["control.noise_steps"],
+        ["squash_output"] = ["control.squash_actions"],
+        ["log_std_init"] = ["control.initial_log_std"],
     };
 
     /// <summary>The key among <paramref name="known"/> that another system's name stands for, or null.</summary>
