@@ -85,8 +85,8 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
             DpoOptions options = Described(new DpoOptions
             {
                 MaxSteps = cut.Steps, BatchSize = count, Beta = 0.1f + random.NextSingle(), LabelSmoothing = 0.1f,
-                LengthNormalized = Coin(), ReferenceFree = Coin(), Loss = Pick("sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "bco_pair", "apo_zero", "apo_down",
-                    "sppo_hard", "aot", "discopop", "sigmoid:0.8, sft"),
+                LengthNormalized = Coin(), ReferenceFree = Coin(), Loss = Pick("sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "bco_pair",
+                    "apo_zero", "apo_down", "sppo_hard", "aot", "discopop", "sigmoid:0.8, sft"),
             });
             options = options with { MicroBatch = cut.MicroBatch, Optimizer = optimizer };
             return Train(Own(new DpoTrainer(model, Pairs(), options, reference: other)).TrainAsync, model.Store);
