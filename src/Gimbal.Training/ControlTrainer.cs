@@ -128,26 +128,38 @@ public sealed class ControlTrainer : IDisposable
         long began = Stopwatch.GetTimestamp();
         Collect(step);
         rollout.Estimate(update.Arena, options.Gamma, options.Lambda);
+        LossMeans means = Learn(step);
+        totals.GeneratedTokens += rollout.Count;
+        Describe(means, Stopwatch.GetElapsedTime(began).TotalSeconds, metrics);
+    }
+
+    /// <summary>Passes over the rollout, unless the policy moves too far; the losses are those of the last pass.</summary>
+    private LossMeans Learn(int step)
+    {
         LossMeans means = default;
         for (int epoch = 0; epoch < options.Epochs; epoch++)
         {
-            means = default;
+            LossMeans pass = default;
             MinibatchLoss last = default;
             for (int part = 0; part < options.Minibatches; part++)
             {
                 order.Fill(((long)step * options.Epochs + epoch) * options.Minibatches + part, minibatch);
-                last = update.Step(minibatch, (epoch, part) == (0, 0) ? totals : null);
-                means.Add(last);
+                if (update.Step(minibatch, (epoch, part) == (0, 0) ? totals : null) is not { } loss)
+                {
+                    return part > 0 ? pass : means;
+                }
+
+                pass.Add(last = loss);
             }
 
-            if (options.TargetKl > 0 && last.ApproxKl > options.TargetKl)
+            means = pass;
+            if (options.TargetKl > 0 && !options.StopWithinPass && last.ApproxKl > options.TargetKl)
             {
                 break;
             }
         }
 
-        totals.GeneratedTokens += rollout.Count;
-        Describe(means, Stopwatch.GetElapsedTime(began).TotalSeconds, metrics);
+        return means;
     }
 
     /// <summary>Acts in every environment for the steps of a rollout.</summary>

@@ -6,13 +6,14 @@ public static partial class Explanation
     [
         ("CleanRL",
         [
-            "control.clip_range_value=0.2", "control.clipped_value_alone=false", "control.value_coefficient=0.5", "control.bootstrap_truncated=false",
-            "control.state_dependent_noise=false", "control.anneal=true", "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
+            "control.clip_range_value=0.2", "control.clipped_value_alone=false", "control.value_coefficient=0.5",
+            "control.bootstrap_truncated=false", "control.state_dependent_noise=false", "control.stop_within_pass=false",
+            "control.anneal=true", "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
         ]),
         ("Stable-Baselines3",
         [
-            "control.clip_range_value=0", "control.value_coefficient=1", "control.bootstrap_truncated=true", "control.anneal=false",
-            "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
+            "control.clip_range_value=0", "control.value_coefficient=1", "control.bootstrap_truncated=true",
+            "control.stop_within_pass=true", "control.anneal=false", "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
         ]),
     ];
 
@@ -46,7 +47,8 @@ public static partial class Explanation
                 (o.EntropyCoefficient > 0 ? Say($" - {o.EntropyCoefficient} entropy") : ""),
             Say($"value: {o.ValueCoefficient} x 0.5 {error}"),
             Say($"{o.Epochs} passes of {o.Minibatches} optimizer steps on {o.Environments * o.StepsPerRollout / o.Minibatches} samples each") +
-                (o.TargetKl > 0 ? Say($", until the k3 of a pass's last step exceeds {o.TargetKl}") : ""),
+                (o.TargetKl == 0 ? "" : o.StopWithinPass ? Say($", until the k3 of one exceeds {1.5f * o.TargetKl}, which is left out")
+                    : Say($", until the k3 of a pass's last step exceeds {o.TargetKl}")),
             .. Optimizer(o),
             .. o.Anneal ? new[] { "the rate falls linearly to 0 over all optimizer steps" } : [],
         ];

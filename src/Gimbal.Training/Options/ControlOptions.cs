@@ -79,6 +79,10 @@ public sealed record ControlOptions : TrainerOptions
     [Description("Passes stop early once the KL to the old policy exceeds this; 0: never.")]
     public float TargetKl { get; init; } = 0f;
 
+    /// <summary>With target_kl: stop before a minibatch whose KL exceeds 1.5 times it, as in Stable-Baselines3, not after a pass.</summary>
+    [Description("With target_kl: stop before a minibatch whose KL exceeds 1.5 times it, as in Stable-Baselines3, not after a pass.")]
+    public bool StopWithinPass { get; init; } = false;
+
     /// <summary>Observations are centred and scaled by their running moments, then clipped to +-10.</summary>
     [Description("Observations are centred and scaled by their running moments, then clipped to +-10.")]
     public bool NormalizeObservations { get; init; } = false;

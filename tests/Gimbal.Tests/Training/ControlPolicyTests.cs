@@ -140,12 +140,13 @@ public sealed class ControlPolicyTests : IDisposable
         Assert.Contains("critic.0.weight", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Trained policies of Stable-Baselines3: their outputs, and their returns from given starts in our environments.</summary>
+    /// <summary>Trained policies of Stable-Baselines3: their outputs, their returns from given starts in our environments, and the
+    /// published mean and standard deviation of their returns.</summary>
     [Theory]
-    [InlineData("Pendulum-v1", 1e-3)]
-    [InlineData("CartPole-v1", 0)]
-    [InlineData("MountainCarContinuous-v0", 1e-3)]
-    public void StableBaselinesPoliciesReachTheirReturns(string name, double tolerance)
+    [InlineData("Pendulum-v1", 1e-3, -172.225, 104.159)]
+    [InlineData("CartPole-v1", 0, 500, 0)]
+    [InlineData("MountainCarContinuous-v0", 1e-3, 88.343, 2.572)]
+    public void StableBaselinesPoliciesReachTheirReturns(string name, double tolerance, double published, double deviation)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(SharedFolder.Require("data/golden/sb3_policies.json")));
         JsonElement golden = document.RootElement.GetProperty("policies").GetProperty(name), forward = golden.GetProperty("forward");
@@ -176,8 +177,14 @@ public sealed class ControlPolicyTests : IDisposable
         {
             double[] start = Doubles(rollouts.GetProperty("first_initial_states")[episode]);
             double actual = Play(policy, (ControlTask)task, start);
-            Assert.InRange(actual, expected[episode] - tolerance * Math.Abs(expected[episode]) - tolerance, expected[episode] + tolerance * Math.Abs(expected[episode]) + tolerance);
+            Assert.Equal(expected[episode], actual, tolerance * (1 + Math.Abs(expected[episode])));
         }
+
+        // Within three standard errors of a mean of so many episodes.
+        const int Episodes = 100;
+        Evaluation score = policy.Evaluate(() => ControlTasks.Create(name), Episodes, seed: 1);
+        Assert.True(Math.Abs(score.Mean - published) <= 3 * deviation / Math.Sqrt(Episodes), $"{score}, published {published} +- {deviation}");
+        Assert.InRange(score.StandardDeviation, 0.5 * deviation, 1.5 * deviation);
     }
 
     private static double Play(ControlPolicy policy, ControlTask task, double[] start)

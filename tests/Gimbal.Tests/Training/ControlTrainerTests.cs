@@ -158,6 +158,11 @@ public sealed class ControlTrainerTests
         ControlOptions options = ControlTasks.Options("CartPole-v1") with { TotalSteps = 256, Optimizer = new OptimizerOptions { LearningRate = 0.1f } };
         double free = await LastKl(options), held = await LastKl(options with { TargetKl = 1e-9f });
         Assert.True(held < free, $"{held} with, {free} without a target");
+
+        // The second minibatch would be the first that the policy has moved for: left out, it leaves one step.
+        ControlOptions four = options with { Minibatches = 4, StopWithinPass = true };
+        Assert.Equal(0, await LastKl(four with { TargetKl = 1e-9f }), 1e-12);
+        Assert.True(await LastKl(four with { TargetKl = 1e9f }) > 1e-3);
     }
 
     [Fact]
@@ -170,7 +175,7 @@ public sealed class ControlTrainerTests
         Array.Fill(rollout.Logprobs, -0.7f);
         using ControlUpdate update = new(policy, rollout, new ControlOptions { ValueCoefficient = 0 }, 8, 1);
         float[] before = policy.Store.Weights.ToArray<float>();
-        MinibatchLoss loss = update.Step([0, 1, 2, 3, 4, 5, 6, 7], null);
+        MinibatchLoss loss = (MinibatchLoss)update.Step([0, 1, 2, 3, 4, 5, 6, 7], null)!;
         Assert.Equal((0, 0), (loss.PolicyLoss, loss.GradientNorm));
         Assert.Equal(before, policy.Store.Weights.ToArray<float>());
     }

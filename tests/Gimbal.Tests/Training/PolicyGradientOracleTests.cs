@@ -65,7 +65,7 @@ public sealed class PolicyGradientOracleTests
         policy.Sample(rollout.Observations, 1, 0, rollout.Actions, rollout.Logprobs, rollout.Values);
         ControlOptions options = new() { ValueCoefficient = 0, NormalizeAdvantages = false, Anneal = false, Optimizer = PlainGradient };
         using ControlUpdate update = new(policy, rollout, options, Rows, 1);
-        MinibatchLoss loss = update.Step([.. Enumerable.Range(0, Rows)], null);
+        MinibatchLoss loss = (MinibatchLoss)update.Step([.. Enumerable.Range(0, Rows)], null)!;
         Assert.Equal((0, 0, 0), (loss.ApproxKl, loss.OldApproxKl, loss.ClipFraction));
         Assert.Equal(-rollout.Advantages.Average(), loss.PolicyLoss, 1e-6);
 
