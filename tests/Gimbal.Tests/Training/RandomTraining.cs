@@ -16,6 +16,9 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     /// <summary>Trainers that learn from rows of data, whose order must not matter.</summary>
     public static readonly string[] FromData = ["sft", "reward", "dpo", "kto"];
 
+    /// <summary>KTO's own loss: its shift comes from completions of the neighbouring prompts, so that the order of rows matters.</summary>
+    public static readonly string[] FromNeighbours = ["kto of neighbours"];
+
     /// <summary>Trainers that learn from completions of their own.</summary>
     public static readonly string[] FromRollouts = ["grpo", "ppo"];
 
@@ -54,7 +57,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
             "sft" => await Sft(),
             "reward" => await Score(),
             "dpo" => await Dpo(),
-            "kto" => await Kto(),
+            "kto" or "kto of neighbours" => await Kto(),
             "grpo" => await Grpo(),
             _ => await Ppo(),
         };
@@ -96,8 +99,8 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
         {
             KtoOptions options = Described(new KtoOptions
             {
-                MaxSteps = cut.Steps, BatchSize = count, Loss = Pick(UnpairedLossKind.Bco, UnpairedLossKind.ApoZero),
-                UndesirableWeight = 0.5f + random.NextSingle(),
+                MaxSteps = cut.Steps, BatchSize = count, UndesirableWeight = 0.5f + random.NextSingle(),
+                Loss = trainer == "kto" ? Pick(UnpairedLossKind.Bco, UnpairedLossKind.ApoZero) : UnpairedLossKind.Kto,
             });
             LabelledDataset data = new(rows.Select(row =>
                 new LabelledExample(row.Prompt, row.Better, row.Better.Length > row.Worse.Length)));
