@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Gimbal.Training;
 
 /// <summary>Says in formulas, with their numbers, what a run as configured computes, and how that differs from named dialects.</summary>
-public static class Explanation
+public static partial class Explanation
 {
     private static readonly (string Name, string[] Settings)[] PreferenceDialects =
     [
@@ -42,6 +42,8 @@ public static class Explanation
             : layers.Has<GrpoOptions>() ? [.. Lines(layers.Get<GrpoOptions>()), .. Differences(layers, GroupDialects)]
             : layers.Has<PpoOptions>() ? [.. Lines(layers.Get<PpoOptions>()), .. Differences(layers, PpoDialects)]
             : layers.Has<KtoOptions>() ? Lines(layers.Get<KtoOptions>())
+            : layers.Has<ControlOptions>() ? [.. Lines(layers.Get<ControlOptions>()), .. Differences(layers, ControlDialects)]
+            : layers.Has<RewardOptions>() ? [.. Lines(layers.Get<RewardOptions>()), .. Differences(layers, RewardDialects)]
             : layers.Has<SftOptions>() ? Lines(layers.Get<SftOptions>())
             : [];
     }

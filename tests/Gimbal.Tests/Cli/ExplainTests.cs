@@ -26,6 +26,19 @@ public sealed class ExplainTests
     }
 
     [Fact]
+    public void Control_and_reward_models_are_explained()
+    {
+        ControlOptions control = ControlTasks.Options("Pendulum-v1") with { ClipRangeValue = 0.2f, StateDependentNoise = true, BootstrapTruncated = false };
+        IReadOnlyList<string> lines = Explanation.Of(new OptionLayers().Add(control));
+        Assert.Contains("value: 1 x 0.5 max((V - R)^2, (clip(V, old +- 0.2) - R)^2)", lines);
+        Assert.Contains(lines, line => line.Contains("drawn every 4 steps", StringComparison.Ordinal));
+        Assert.Contains("at the task's own end nothing follows, at a time limit neither", lines);
+        Assert.Contains("CleanRL: would have control.value_coefficient=0.5; control.state_dependent_noise=false", lines);
+        Assert.Contains(Explanation.Of(new OptionLayers().Add(ControlTasks.Options("CartPole-v1"))), line => line.Contains("softmax", StringComparison.Ordinal));
+        Assert.Contains("Bradley-Terry (Stiennon et al. 2020; TRL): would have reward_model.center=0", Explanation.Of(new OptionLayers().Add(new RewardOptions())));
+    }
+
+    [Fact]
     public void Every_key_that_a_dialect_names_exists()
     {
         Assert.NotEmpty(Explanation.Of(new OptionLayers().Add(new PpoOptions())));
