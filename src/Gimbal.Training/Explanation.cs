@@ -11,7 +11,7 @@ public static class Explanation
         ("IPO of TRL", ["dpo.loss=ipo", "dpo.length_normalized=true", "dpo.reference_free=false"]),
         ("CPO", ["dpo.loss=sigmoid, sft", "dpo.reference_free=true", "dpo.length_normalized=false"]),
         ("SimPO", ["dpo.loss=sigmoid", "dpo.reference_free=true", "dpo.length_normalized=true"]),
-        ("ORPO", ["dpo.loss=odds_ratio, sft", "dpo.reference_free=true", "dpo.length_normalized=true"]),
+        ("ORPO of TRL", ["dpo.loss=odds_ratio, sft", "dpo.sft_prompt=true", "dpo.reference_free=true", "dpo.length_normalized=true"]),
         ("MPO", ["dpo.loss=sigmoid:0.8, bco_pair:0.2, sft:1", "dpo.reference_free=false"]),
     ];
 
@@ -92,7 +92,8 @@ public static class Explanation
         "sppo_hard" => Say($"(s_chosen - {0.5 / o.Beta:G4})^2 + (s_rejected + {0.5 / o.Beta:G4})^2"),
         "discopop" => Say($"-(1 - m) log sigmoid(z) + m exp(-z), m = sigmoid(z / {o.Temperature})"),
         "odds_ratio" => Say($"-{o.Beta} log sigmoid(o_chosen - o_rejected), o = h - log(1 - e^h)"),
-        _ => "-log pi(y_chosen|x), mean over the tokens of the chosen completions",
+        _ => o.SftPrompt ? "-log pi(x, y_chosen), mean over the tokens of the chosen completions and their prompts"
+            : "-log pi(y_chosen|x), mean over the tokens of the chosen completions",
     };
 
     private static string[] Lines(GrpoOptions o)
