@@ -7,6 +7,10 @@ namespace Gimbal.Training;
 [OptionGroup("dpo")]
 public sealed record DpoOptions : TrainerOptions
 {
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: dpo, ipo, cpo, simpo, orpo, mpo.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: dpo, ipo, cpo, simpo, orpo, mpo.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Pairs per step.</summary>
     [OptionGroup("train")]
     [Description("Pairs per step.")]
