@@ -2,27 +2,6 @@ namespace Gimbal.Training;
 
 public static partial class Explanation
 {
-    private static readonly (string Name, string[] Settings)[] ControlDialects =
-    [
-        ("CleanRL",
-        [
-            "control.clip_range_value=0.2", "control.clipped_value_alone=false", "control.value_coefficient=0.5",
-            "control.bootstrap_truncated=false", "control.state_dependent_noise=false", "control.stop_within_pass=false",
-            "control.anneal=true", "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
-        ]),
-        ("Stable-Baselines3",
-        [
-            "control.clip_range_value=0", "control.value_coefficient=1", "control.bootstrap_truncated=true",
-            "control.stop_within_pass=true", "control.anneal=false", "optimizer.epsilon=1e-5", "optimizer.max_gradient_norm=0.5",
-        ]),
-    ];
-
-    private static readonly (string Name, string[] Settings)[] RewardDialects =
-    [
-        ("Bradley-Terry (Stiennon et al. 2020; TRL)", ["reward_model.center=0"]),
-        ("centred (Eisenstein et al. 2023; TRL)", ["reward_model.center=0.01"]),
-    ];
-
     private static string[] Lines(ControlOptions o)
     {
         bool isBox = !ControlTasks.Create(o.Environment).Actions.IsDiscrete;
@@ -38,7 +17,7 @@ public static partial class Explanation
         return
         [
             Say($"{o.Environments} x {o.Environment}, {o.StepsPerRollout} steps each between updates, {o.TotalSteps} in all"),
-            .. o.NormalizeObservations ? new[] { "s = clip((s - running mean) / running std, +-10)" } : [],
+            .. When(o.NormalizeObservations, "s = clip((s - running mean) / running std, +-10)"),
             isBox ? Say($"a = mu(s) + {noise}, l from {o.InitialLogStd}; {bounds}") : "a ~ softmax of the actor's logits",
             Say($"delta_t = r_t + {o.Gamma} V_(t+1) - V_t, A_t = delta_t + {o.Gamma * o.Lambda:G4} A_(t+1), R_t = A_t + V_t{scaled}"),
             "at the task's own end nothing follows, at a time limit " + (o.BootstrapTruncated ? "V of the last observation" : "neither"),
@@ -50,7 +29,8 @@ public static partial class Explanation
                 (o.TargetKl == 0 ? "" : o.StopWithinPass ? Say($", until the k3 of one exceeds {1.5f * o.TargetKl}, which is left out")
                     : Say($", until the k3 of a pass's last step exceeds {o.TargetKl}")),
             .. Optimizer(o),
-            .. o.Anneal ? new[] { "the rate falls linearly to 0 over all optimizer steps" } : [],
+            .. When(o.Anneal, "the rate falls linearly to 0 over all optimizer steps"),
+            By(o, ["ControlRollout: gae", "ControlUpdate: ppo_clip_loss, " + (o.ClippedValueAlone ? "clipped_value_loss" : "value_clip_loss")]),
         ];
     }
 
@@ -61,5 +41,6 @@ public static partial class Explanation
             (o.Center > 0 ? Say($" + {o.Center} (score_chosen + score_rejected)^2") : "") + "; margin 0 where the data has none",
         Say($"mean over {o.BatchSize} pairs of the optimizer step"),
         .. Optimizer(o),
+        By(o, ["RewardTrainer: reward_loss"]),
     ];
 }

@@ -23,6 +23,10 @@ public sealed record ControlOptions : TrainerOptions
     [Description("Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.")]
     public string Environment { get; init; } = "Pendulum-v1";
 
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: cleanrl, sb3.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: cleanrl, sb3.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Environments stepped side by side.</summary>
     [Description("Environments stepped side by side.")]
     public int Environments { get; init; } = 8;
