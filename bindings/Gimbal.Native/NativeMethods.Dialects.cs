@@ -62,6 +62,15 @@ internal static unsafe partial class NativeMethods
         float* dlogprobs, double* statistics, long count, float power);
 
     [LibraryImport(Library)]
+    internal static partial int gb_sde_logprob(ContextHandle context, float* mean, float* features, float* logStd,
+        float* actions, float* logprob, float* entropy, float* variance, long rows, long dims, long width, float epsilon);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_sde_logprob_backward(ContextHandle context, float* mean, float* features,
+        float* logStd, float* actions, float* variance, float* dlogprob, float* dentropy, float* dmean, float* dlogStd,
+        long rows, long dims, long width);
+
+    [LibraryImport(Library)]
     internal static partial int gb_tanh_squash(ContextHandle context, float* x, float* y, float* logprob, long rows,
         long dims, float epsilon);
 

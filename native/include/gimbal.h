@@ -584,6 +584,20 @@ GB_API gb_status gb_gaussian_logprob_backward(gb_context* context, const float* 
                                               const float* actions, const float* dlogprob, const float* dentropy,
                                               float* dmean, float* dlog_std, int64_t rows, int64_t dims);
 
+/* Gaussian policy of state-dependent exploration (Raffin et al. 2020), the noise of an action a random linear map of features of the
+   state: v_rd = sum_k f_rk^2 exp(2 log_std_dk) + epsilon; logprob_r = sum_d -(a - mu)^2/(2 v) - log(v)/2 - log(2 pi)/2;
+   entropy_r = sum_d (log v + 1 + log 2 pi)/2. mean, actions, variance (rows, dims), features (rows, width), log_std (dims, width),
+   logprob, entropy (rows, entropy nullable). */
+GB_API gb_status gb_sde_logprob(gb_context* context, const float* mean, const float* features, const float* log_std,
+                                const float* actions, float* logprob, float* entropy, float* variance, int64_t rows,
+                                int64_t dims, int64_t width, float epsilon);
+/* dmean written, dlog_std added; dentropy nullable; variance from the forward. The features count as constants. dlog_std: rows
+   ascending; more than 128 are added in pieces on a GPU. */
+GB_API gb_status gb_sde_logprob_backward(gb_context* context, const float* mean, const float* features,
+                                         const float* log_std, const float* actions, const float* variance,
+                                         const float* dlogprob, const float* dentropy, float* dmean, float* dlog_std,
+                                         int64_t rows, int64_t dims, int64_t width);
+
 /* Policy whose actions are squashed by tanh (Haarnoja et al. 2018): y = tanh(x), logprob_r -= sum_d log(1 - y_d^2 + epsilon), where
    logprob holds the Gaussian's log-density of x. x (rows, dims), y as x (nullable; may be x). No gradient: x is a sample. */
 GB_API gb_status gb_tanh_squash(gb_context* context, const float* x, float* y, float* logprob, int64_t rows, int64_t dims,

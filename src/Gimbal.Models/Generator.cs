@@ -24,6 +24,7 @@ internal sealed class Generator : IDisposable
     private readonly List<Row> active = [];
     private readonly List<int> ids = [], positions = [], slots = [], starts = [], lengths = [], lastRows = [], drawPositions = [], pages = [];
     private readonly List<long> samples = [];
+    private readonly SeenTokens seen = new();
     private Arena? arena;
     private Tape? tape;
     private KvCache? cache;
@@ -52,7 +53,8 @@ internal sealed class Generator : IDisposable
         Check(prompts, sampling);
         GeneratedSequence[] results = new GeneratedSequence[prompts.Count];
         int longest = prompts.Max(prompt => prompt.Length);
-        Reserve(Math.Min(maxRows, prompts.Count), longest, Math.Min(longest + sampling.MaxNewTokens, model.Config.MaxPositions));
+        Reserve(Math.Min(maxRows, prompts.Count), longest, Math.Min(longest + sampling.MaxNewTokens, model.Config.MaxPositions),
+            sampling.RepetitionPenalty != 1);
         active.Clear();
         int next = 0;
         try
@@ -151,13 +153,21 @@ internal sealed class Generator : IDisposable
         Tensor recorded = arena.Allocate(DType.Float32, new Shape(rows), "sample_token");
         Tensor valued = model.ValueHead is null ? default : arena.Allocate(DType.Float32, [rows, 1], "values");
 
-        decoding.Run(ids.Count == rows && feeding == rows ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
+        bool penalizes = sampling.RepetitionPenalty != 1;
+        decoding.Run(ids.Count == rows && feeding == rows && !penalizes ? new DecodeShape(rows, pagesPerRow, sampling) : null, () =>
         {
             using ArenaScope pass = arena.Enter();
             Tensor hidden = Ops.GatherRows(tape!, model.Forward(tape!, tokenIds, tokenPositions, layout, cache), last);
             Tensor logits = Ops.Linear(tape!, hidden, model.Head, output: DType.Float32);
-            Ops.SampleToken(logits, sampleNumbers, drawAt, state.Tensor, drawn, recorded, default, sampling.Temperature,
+            Tensor candidates = penalizes ? seen.Penalize(arena, logits, active.Select(row => row.Tokens), sampling.RepetitionPenalty)
+                : logits;
+            Ops.SampleToken(candidates, sampleNumbers, drawAt, state.Tensor, drawn, recorded, default, sampling.Temperature,
                 sampling.TopK, sampling.TopP, sampling.MinP);
+            if (penalizes)
+            {
+                Ops.LogprobGather(logits, drawn, recorded, default, default, sampling.Temperature == 0 ? 1 : sampling.Temperature);
+            }
+
             if (model.ValueHead is { } head)
             {
                 Ops.MatmulPacked(hidden, head.Packed(), default, valued);
@@ -295,7 +305,7 @@ internal sealed class Generator : IDisposable
         return tensor;
     }
 
-    private void Reserve(int rows, int longestPrompt, int longest)
+    private void Reserve(int rows, int longestPrompt, int longest, bool penalizes)
     {
         int wanted = rows * KvCache.PagesFor(longest);
         if (cache is null || cache.PageCount < wanted)
@@ -306,7 +316,8 @@ internal sealed class Generator : IDisposable
         }
 
         int fed = Math.Max(longestPrompt, PrefillTokens) + rows;
-        long bytes = ScratchBytes(fed, rows, KvCache.PagesFor(longest));
+        long bytes = ScratchBytes(fed, rows, KvCache.PagesFor(longest)) +
+            (penalizes ? SeenTokens.Bytes(rows, longest, model.Config.VocabularySize) : 0);
         if (arena is null || arena.CapacityBytes < bytes)
         {
             decoding.Forget();

@@ -2,7 +2,8 @@ using System.ComponentModel;
 
 namespace Gimbal.Models;
 
-/// <summary>How the next token is drawn: softmax(logits / temperature) after top-k, then top-p, then min-p.</summary>
+/// <summary>How the next token is drawn: softmax(logits / temperature) after the repetition penalty, top-k, then top-p, then min-p.</summary>
+/// <remarks>What is recorded of a token is its log-probability without penalty and truncation: the policy's own.</remarks>
 public sealed record SamplingOptions
 {
     /// <summary>Tokens a completion may have, its end token included.</summary>
@@ -25,6 +26,10 @@ public sealed record SamplingOptions
     [Description("Draw among the tokens at least this likely, relative to the most likely one; 0: all.")]
     public float MinP { get; init; }
 
+    /// <summary>Logits of tokens that prompt or completion has are divided by this where positive, multiplied elsewhere; 1: left alone.</summary>
+    [Description("Logits of tokens that prompt or completion has are divided by this where positive, multiplied elsewhere; 1: left alone.")]
+    public float RepetitionPenalty { get; init; } = 1f;
+
     /// <summary>Seed of the draws; a trainer draws from its own seed instead.</summary>
     [Description("Seed of the draws; a trainer draws from its own seed instead.")]
     public ulong Seed { get; init; }
@@ -37,6 +42,7 @@ public sealed record SamplingOptions
         Check(Temperature >= 0f && float.IsFinite(Temperature), "temperature", Temperature, "must be at least 0");
         Check(TopK >= 0, "top_k", TopK, "must be at least 0");
         Check(TopP is > 0f and <= 1f, "top_p", TopP, "must be above 0 and at most 1");
+        Check(RepetitionPenalty > 0f && float.IsFinite(RepetitionPenalty), "repetition_penalty", RepetitionPenalty, "must be above 0");
         Check(MinP is >= 0f and <= 1f, "min_p", MinP, "must lie between 0 and 1");
     }
 

@@ -233,6 +233,62 @@ public static unsafe partial class Ops
     }
 
     /// <summary>
+    /// Log-probability and entropy of a Gaussian policy of state-dependent exploration (Raffin et al. 2020), of variance
+    /// v_rd = sum_k features_rk^2 exp(2 logStd_dk) + epsilon.
+    /// </summary>
+    /// <param name="mean">(rows, dims).</param>
+    /// <param name="features">Of the state (rows, width).</param>
+    /// <param name="logStd">(dims, width).</param>
+    /// <param name="actions">(rows, dims).</param>
+    /// <param name="logprob">(rows).</param>
+    /// <param name="entropy">(rows), or empty.</param>
+    /// <param name="variance">(rows, dims), for the backward.</param>
+    /// <param name="epsilon">Keeps the variance above 0.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    public static void SdeLogprob(in Tensor mean, in Tensor features, in Tensor logStd, in Tensor actions, in Tensor logprob,
+        in Tensor entropy, in Tensor variance, float epsilon = 1e-6f)
+    {
+        Want(mean, DType.Float32, mean.Shape);
+        WantCount(features, DType.Float32, mean.Rows * features.Width);
+        WantCount(logStd, DType.Float32, mean.Width * features.Width);
+        WantCount(actions, DType.Float32, mean.Count);
+        WantCount(logprob, DType.Float32, mean.Rows);
+        WantOptional(entropy, DType.Float32, mean.Rows);
+        WantCount(variance, DType.Float32, mean.Count);
+        NativeMethods.gb_sde_logprob(mean.Device.Context, (float*)mean.Pointer, (float*)features.Pointer, (float*)logStd.Pointer,
+            (float*)actions.Pointer, (float*)logprob.Pointer, (float*)entropy.Pointer, (float*)variance.Pointer, mean.Rows, mean.Width,
+            features.Width, epsilon).Check();
+    }
+
+    /// <summary>Gradient of <see cref="SdeLogprob"/>: dmean is written, dlogStd added to; the features count as constants.</summary>
+    /// <param name="mean">(rows, dims).</param>
+    /// <param name="features">(rows, width).</param>
+    /// <param name="logStd">(dims, width).</param>
+    /// <param name="actions">(rows, dims).</param>
+    /// <param name="variance">(rows, dims), of the forward.</param>
+    /// <param name="dlogprob">(rows).</param>
+    /// <param name="dentropy">(rows), or empty.</param>
+    /// <param name="dmean">(rows, dims).</param>
+    /// <param name="dlogStd">(dims, width).</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    public static void SdeLogprobBackward(in Tensor mean, in Tensor features, in Tensor logStd, in Tensor actions, in Tensor variance,
+        in Tensor dlogprob, in Tensor dentropy, in Tensor dmean, in Tensor dlogStd)
+    {
+        Want(mean, DType.Float32, mean.Shape);
+        WantCount(features, DType.Float32, mean.Rows * features.Width);
+        WantCount(logStd, DType.Float32, mean.Width * features.Width);
+        WantCount(actions, DType.Float32, mean.Count);
+        WantCount(variance, DType.Float32, mean.Count);
+        WantCount(dlogprob, DType.Float32, mean.Rows);
+        WantOptional(dentropy, DType.Float32, mean.Rows);
+        WantCount(dmean, DType.Float32, mean.Count);
+        WantCount(dlogStd, DType.Float32, logStd.Count);
+        NativeMethods.gb_sde_logprob_backward(mean.Device.Context, (float*)mean.Pointer, (float*)features.Pointer,
+            (float*)logStd.Pointer, (float*)actions.Pointer, (float*)variance.Pointer, (float*)dlogprob.Pointer,
+            (float*)dentropy.Pointer, (float*)dmean.Pointer, (float*)dlogStd.Pointer, mean.Rows, mean.Width, features.Width).Check();
+    }
+
+    /// <summary>
     /// Actions squashed by tanh (Haarnoja et al. 2018): y = tanh(x), logprob_r -= sum_d log(1 - y_d^2 + epsilon).
     /// </summary>
     /// <param name="x">Samples of the Gaussian (rows, dims).</param>

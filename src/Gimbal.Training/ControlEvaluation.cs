@@ -20,7 +20,7 @@ public sealed record Evaluation(double Mean, double StandardDeviation, IReadOnly
 /// <summary>Evaluates policies.</summary>
 public static class ControlEvaluation
 {
-    /// <summary>Plays whole episodes with the policy's most likely actions, clipped to their bounds.</summary>
+    /// <summary>Plays whole episodes with the policy's most likely actions, clipped or squashed to their bounds.</summary>
     /// <param name="policy">The policy; its moments of observations stay as they are.</param>
     /// <param name="create">Makes an environment; called once for each episode, which are played side by side.</param>
     /// <param name="episodes">Number of episodes.</param>
@@ -46,6 +46,20 @@ public static class ControlEvaluation
         }
     }
 
+    /// <summary>Turns actions as the policy gave them into those that environments take: squashed or clipped to their bounds.</summary>
+    public static void Bound(this ControlPolicyConfig config, Space actions, Span<float> values)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (config.SquashesActions)
+        {
+            actions.Squash(values);
+        }
+        else
+        {
+            actions.Clip(values);
+        }
+    }
+
     private static Evaluation Play(ControlPolicy policy, IEnvironment[] environments, ulong seed)
     {
         int size = policy.Config.ObservationSize, actionSize = policy.Config.ActionSize;
@@ -63,7 +77,7 @@ public static class ControlEvaluation
         {
             // Rows 0 .. left - 1 hold the episodes that still run.
             policy.Act(observations.AsSpan(0, left * size), actions.AsSpan(0, left * actionSize));
-            space.Clip(actions.AsSpan(0, left * actionSize));
+            policy.Config.Bound(space, actions.AsSpan(0, left * actionSize));
             int kept = 0;
             for (int row = 0; row < left; row++)
             {
@@ -94,6 +108,12 @@ public static class ControlEvaluation
         {
             throw new GimbalException($"the environment has observations of {observations.Size}, actions of {actions.Size} elements and " +
                 $"{actions.Choices} choices; the policy was made for {config.ObservationSize}, {config.ActionSize} and {config.Choices}");
+        }
+
+        if (config.SquashesActions && (float.IsInfinity(actions.Low) || float.IsInfinity(actions.High)))
+        {
+            throw new GimbalException(
+                $"the policy squashes its actions to the environment's bounds, which are {actions.Low} and {actions.High}");
         }
     }
 }

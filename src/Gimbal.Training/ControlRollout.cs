@@ -34,6 +34,9 @@ internal sealed class ControlRollout
 
     public int ActionSize { get; }
 
+    /// <summary>Whether the critic's value follows where a time limit ended an episode; otherwise nothing does.</summary>
+    public bool BootstrapsTruncated { get; init; } = true;
+
     /// <summary>Number of samples.</summary>
     public int Count => Environments * Steps;
 
@@ -81,7 +84,8 @@ internal sealed class ControlRollout
             observations.Slice(environment * ObservationSize, ObservationSize).CopyTo(Observations.AsSpan(row * ObservationSize));
             actions.Slice(environment * ActionSize, ActionSize).CopyTo(Actions.AsSpan(row * ActionSize));
             (Logprobs[row], Values[row], Rewards[row]) = (logprobs[environment], values[environment], rewards[environment]);
-            (Terminated[row], Truncated[row], TruncatedValues[row]) = (terminated[environment], truncated[environment], 0);
+            bool isCut = truncated[environment] != 0, ends = terminated[environment] != 0 || (isCut && !BootstrapsTruncated);
+            (Terminated[row], Truncated[row], TruncatedValues[row]) = (ends ? (byte)1 : (byte)0, isCut && !ends ? (byte)1 : (byte)0, 0);
         }
     }
 

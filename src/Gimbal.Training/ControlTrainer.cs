@@ -10,8 +10,9 @@ namespace Gimbal.Training;
 /// <remarks>
 /// Departures from the paper and from CleanRL:
 /// <list type="bullet">
-/// <item>Where a time limit ends an episode, the value of its last observation stands for what would have followed; CleanRL treats
-/// it as the end of the task. Where the task itself ended it, nothing follows.</item>
+/// <item>Where a time limit ends an episode, the value of its last observation stands for what would have followed, unless
+/// <see cref="ControlOptions.BootstrapTruncated"/> is off; CleanRL treats it as the end of the task. Where the task itself ended it,
+/// nothing follows.</item>
 /// <item>The moments of observations are shared by all environments, and the policy keeps them; CleanRL has some for each.</item>
 /// <item>The clip of the value is an option of its own, off unless set; CleanRL's is on, with the policy's range.</item>
 /// <item>The last rollout is whole: the run may take a few steps more than asked for.</item>
@@ -32,7 +33,8 @@ public sealed class ControlTrainer : IDisposable
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
     private readonly int[] minibatch;
-    private readonly float[] inputs, actions, clipped, logprobs, values, rewards;
+    private readonly float[] inputs, actions, bounded, logprobs, values, rewards;
+    private readonly ulong noiseSteps;
     private double episodeReturns, episodeLengths;
     private int episodes;
 
@@ -59,23 +61,29 @@ public sealed class ControlTrainer : IDisposable
         options.Validate();
         this.options = options;
         environments = new VectorEnvironment(create, options.Environments, options.Seed, options.EnvironmentThreads);
+        if (environments.ActionSpace.IsDiscrete && (options.StateDependentNoise || options.SquashActions))
+        {
+            throw new InvalidConfigException(options.StateDependentNoise ? "control.state_dependent_noise" : "control.squash_actions",
+                "it is for continuous actions, and those of the environment are choices; set it to false.");
+        }
+
         device ??= policy?.Device ?? (ownDevice = Device.Open("cpu", new DeviceOptions { Threads = 1 }));
         Policy = policy ?? (ownPolicy = NewPolicy(device));
         ControlEvaluation.CheckSpaces(Policy.Config, environments.ObservationSpace, environments.ActionSpace);
-        if (options.NormalizeObservations && Policy.Normalizer is null)
-        {
-            throw new InvalidConfigException("control.normalize_observations", "the policy takes observations as they are; set it to false, or start from a new policy.");
-        }
-
+        CheckPolicy();
         rewardNormalizer = options.NormalizeRewards ? new RewardNormalizer(options.Environments, options.Gamma) : null;
-        rollout = new ControlRollout(options.Environments, options.StepsPerRollout, Policy.Config.ObservationSize, Policy.Config.ActionSize);
+        rollout = new ControlRollout(options.Environments, options.StepsPerRollout, Policy.Config.ObservationSize, Policy.Config.ActionSize)
+        {
+            BootstrapsTruncated = options.BootstrapTruncated,
+        };
         minibatch = new int[rollout.Count / options.Minibatches];
         order = new DataOrder(rollout.Count, options.Seed);
         int steps = (int)Math.Min((options.TotalSteps + rollout.Count - 1) / rollout.Count, options.MaxSteps == 0 ? int.MaxValue : options.MaxSteps);
         update = new ControlUpdate(Policy, rollout, options, minibatch.Length, (long)steps * options.Epochs * options.Minibatches);
+        noiseSteps = !options.StateDependentNoise ? 1 : (ulong)(options.NoiseSteps == 0 ? options.StepsPerRollout : options.NoiseSteps);
         int count = options.Environments;
         inputs = new float[count * rollout.ObservationSize];
-        (actions, clipped) = (new float[count * rollout.ActionSize], new float[count * rollout.ActionSize]);
+        (actions, bounded) = (new float[count * rollout.ActionSize], new float[count * rollout.ActionSize]);
         (logprobs, values, rewards) = (new float[count], new float[count], new float[count]);
         run = new TrainingRun
         {
@@ -120,26 +128,38 @@ public sealed class ControlTrainer : IDisposable
         long began = Stopwatch.GetTimestamp();
         Collect(step);
         rollout.Estimate(update.Arena, options.Gamma, options.Lambda);
+        LossMeans means = Learn(step);
+        totals.GeneratedTokens += rollout.Count;
+        Describe(means, Stopwatch.GetElapsedTime(began).TotalSeconds, metrics);
+    }
+
+    /// <summary>Passes over the rollout, unless the policy moves too far; the losses are those of the last pass.</summary>
+    private LossMeans Learn(int step)
+    {
         LossMeans means = default;
         for (int epoch = 0; epoch < options.Epochs; epoch++)
         {
-            means = default;
+            LossMeans pass = default;
             MinibatchLoss last = default;
             for (int part = 0; part < options.Minibatches; part++)
             {
                 order.Fill(((long)step * options.Epochs + epoch) * options.Minibatches + part, minibatch);
-                last = update.Step(minibatch, (epoch, part) == (0, 0) ? totals : null);
-                means.Add(last);
+                if (update.Step(minibatch, (epoch, part) == (0, 0) ? totals : null) is not { } loss)
+                {
+                    return part > 0 ? pass : means;
+                }
+
+                pass.Add(last = loss);
             }
 
-            if (options.TargetKl > 0 && last.ApproxKl > options.TargetKl)
+            means = pass;
+            if (options.TargetKl > 0 && !options.StopWithinPass && last.ApproxKl > options.TargetKl)
             {
                 break;
             }
         }
 
-        totals.GeneratedTokens += rollout.Count;
-        Describe(means, Stopwatch.GetElapsedTime(began).TotalSeconds, metrics);
+        return means;
     }
 
     /// <summary>Acts in every environment for the steps of a rollout.</summary>
@@ -155,10 +175,10 @@ public sealed class ControlTrainer : IDisposable
         rollout.Clear();
         for (int t = 0; t < rollout.Steps; t++)
         {
-            Policy.Sample(inputs, options.Seed, (ulong)step * (ulong)rollout.Steps + (ulong)t, actions, logprobs, values);
-            actions.CopyTo(clipped, 0);
-            environments.ActionSpace.Clip(clipped);
-            environments.Step(clipped);
+            Policy.Sample(inputs, options.Seed, ((ulong)step * (ulong)rollout.Steps + (ulong)t) / noiseSteps, actions, logprobs, values);
+            actions.CopyTo(bounded, 0);
+            Policy.Config.Bound(environments.ActionSpace, bounded);
+            environments.Step(bounded);
             NormalizeRewards();
             rollout.Store(t, inputs, actions, logprobs, values, rewards, environments.Terminated, environments.Truncated);
             KeepEpisodes(t);
@@ -200,7 +220,7 @@ public sealed class ControlTrainer : IDisposable
         for (int i = 0; i < environments.Count; i++)
         {
             bool isTruncated = environments.Truncated[i] != 0;
-            if (isTruncated)
+            if (isTruncated && options.BootstrapTruncated)
             {
                 rollout.StoreFinal(i, t, environments.FinalObservations.Slice(i * size, size), Policy.Normalizer);
             }
@@ -238,6 +258,23 @@ public sealed class ControlTrainer : IDisposable
         metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
     }
 
+    /// <summary>A policy of the caller's must be what the options ask for.</summary>
+    private void CheckPolicy()
+    {
+        if ((options.StateDependentNoise, options.SquashActions) != (Policy.Config.StateDependentNoise, Policy.Config.SquashesActions))
+        {
+            bool isNoise = options.StateDependentNoise != Policy.Config.StateDependentNoise;
+            throw new InvalidConfigException(isNoise ? "control.state_dependent_noise" : "control.squash_actions",
+                "the policy was made for the contrary; change it, or start from a new policy.");
+        }
+
+        if (options.NormalizeObservations && Policy.Normalizer is null)
+        {
+            throw new InvalidConfigException("control.normalize_observations",
+                "the policy takes observations as they are; set it to false, or start from a new policy.");
+        }
+    }
+
     private ControlPolicy NewPolicy(Device device) => new(device, new ControlPolicyConfig
     {
         ObservationSize = environments.ObservationSpace.Size,
@@ -245,6 +282,9 @@ public sealed class ControlTrainer : IDisposable
         Choices = environments.ActionSpace.Choices,
         HiddenSizes = options.HiddenSizes,
         NormalizesObservations = options.NormalizeObservations,
+        StateDependentNoise = options.StateDependentNoise,
+        SquashesActions = options.SquashActions,
+        InitialLogStd = options.InitialLogStd,
     }, options.Seed);
 
     /// <summary>What a checkpoint holds beside the weights: environments in the middle of their episodes, moments.</summary>

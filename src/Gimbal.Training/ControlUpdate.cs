@@ -47,6 +47,7 @@ internal struct LossMeans
 internal sealed class ControlUpdate : IDisposable
 {
     private const int PolicyStatistics = 8, ValueStatistics = 4;
+    private const double StopFactor = 1.5; // of the target, in Stable-Baselines3
 
     private readonly ControlPolicy policy;
     private readonly ControlRollout rollout;
@@ -87,13 +88,15 @@ internal sealed class ControlUpdate : IDisposable
     /// <summary>One optimizer step on the samples <paramref name="rows"/> of the rollout.</summary>
     /// <param name="rows">As many as every minibatch has.</param>
     /// <param name="totals">Counts differing bits of log-probabilities; null once the policy is not the one that acted.</param>
-    public MinibatchLoss Step(ReadOnlySpan<int> rows, TrainingTotals? totals)
+    /// <returns>Null, and nothing is learned, if the policy has moved too far for <see cref="ControlOptions.StopWithinPass"/>.</returns>
+    public MinibatchLoss? Step(ReadOnlySpan<int> rows, TrainingTotals? totals)
     {
         using ArenaScope scope = Arena.Enter();
         Tensor inputs = policy.Upload(Arena, rollout.Gather(rollout.Observations, rollout.ObservationSize, rows));
         Tensor actions = policy.Head.Upload(Arena, rollout.Gather(rollout.Actions, rollout.ActionSize, rows));
         Tensor old = Upload(rollout.Logprobs, rows);
-        Tensor output = policy.Actor(tape, inputs), value = policy.Critic(tape, inputs);
+        ActorOutput output = policy.Actor(tape, inputs);
+        Tensor value = policy.Critic(tape, inputs);
         ActionLogprob now = policy.Head.Logprob(Arena, output, actions);
         ReadOnlySpan<float> logprobs = column.Download(now.Logprob);
         double clipFraction = ClipFraction(logprobs, rows);
@@ -104,6 +107,13 @@ internal sealed class ControlUpdate : IDisposable
         Tensor dlogprob = Arena.Allocate(DType.Float32, new Shape(rows.Length));
         policyStatistics.Clear();
         Ops.PpoClipLoss(now.Logprob, old, Advantages(rows), weights, losses, dlogprob, policyStatistics, options.ClipRange, options.ClipRange);
+        policyStatistics.CopyTo<double>(policySums);
+        if (options.StopWithinPass && options.TargetKl > 0 && policySums[6] / rows.Length > StopFactor * options.TargetKl)
+        {
+            tape.Reset();
+            return null;
+        }
+
         policy.Head.Backward(tape, output, actions, now, dlogprob, dentropy);
 
         // c (v - R)^2 / 2.
@@ -124,7 +134,6 @@ internal sealed class ControlUpdate : IDisposable
         tape.Backward();
         Optimizer.Step();
 
-        policyStatistics.CopyTo<double>(policySums);
         valueStatistics.CopyTo<double>(valueSums);
         double loss = policySums[0] + valueSums[0] - options.EntropyCoefficient * entropy;
         return new MinibatchLoss(loss, policySums[0], options.ValueCoefficient == 0 ? 0 : valueSums[0] / options.ValueCoefficient, entropy,

@@ -35,7 +35,7 @@ public sealed class DpoTrainer : IDisposable
     private readonly DataOrder order;
     private readonly Optimizer optimizer;
     private readonly PolicyPass pass;
-    private readonly PairChunks chunks = new(ChunkRows);
+    private readonly PairChunks chunks;
     private readonly Column column = new();
     private readonly TrainingTotals totals = new();
     private readonly TrainingRun run;
@@ -73,6 +73,7 @@ public sealed class DpoTrainer : IDisposable
         Tokenize(data, logger);
         (referenceChosen, referenceRejected) = (new float[pairs.Count], new float[pairs.Count]);
         losses = new PreferenceLosses(options);
+        chunks = new PairChunks(ChunkRows, options.SftPrompt);
         perToken = new PairTokens(options, chunks);
         ownsReference = reference is null;
         this.reference = options.ReferenceFree ? null : reference ?? policy.Clone(trainable: false);
@@ -154,7 +155,7 @@ public sealed class DpoTrainer : IDisposable
         // Losses that compare pairs with each other see all pairs of the step at once.
         statistics.Clear();
         likelihoodStatistics.Clear();
-        chosenTokens = rows.Sum(row => pairs[row].Chosen.CompletionLength);
+        chosenTokens = rows.Sum(row => options.SftPrompt ? pairs[row].Chosen.Tokens.Length - 1 : pairs[row].Chosen.CompletionLength);
         if (losses.IsCoupled)
         {
             Couple();
@@ -262,7 +263,7 @@ public sealed class DpoTrainer : IDisposable
 
         if (!likelihoodWeights.IsEmpty)
         {
-            // - log pi(y_chosen | x), the mean over the tokens of all chosen completions of the step.
+            // - log pi(y_chosen | x), or - log pi(x, y_chosen), the mean over the tokens of all chosen sides of the step.
             Tensor likelihood = pass.Arena.Allocate(DType.Float32, new Shape(chunk.Count));
             Ops.NllLoss(chunk.Logprob, likelihoodWeights.RowRange(chunk.Start, chunk.Count), default, likelihood, likelihoodStatistics);
             Ops.Add(chunk.DLogprob, likelihood, chunk.DLogprob);

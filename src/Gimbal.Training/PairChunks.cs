@@ -15,8 +15,10 @@ namespace Gimbal.Training;
 /// so that the sums over the completions of a chunk come out as all chosen, then all rejected.
 /// </remarks>
 /// <param name="chunkRows">Loss rows of a chunk, unless a single pair has more.</param>
-internal sealed class PairChunks(int chunkRows)
+/// <param name="learnsPrompts">Chosen completions have loss rows for their prompts too, ahead of their own.</param>
+internal sealed class PairChunks(int chunkRows, bool learnsPrompts = false)
 {
+    private readonly List<int> promptRows = [];
     private readonly List<int> rows = [];
     private readonly List<int> pairs = [];
     private Tensor starts;
@@ -34,6 +36,7 @@ internal sealed class PairChunks(int chunkRows)
         batch.Clear();
         rows.Clear();
         pairs.Clear();
+        promptRows.Clear();
         for (int first = 0, end; first < chosen.Length; first = end)
         {
             rows.Add(batch.LossRows);
@@ -42,16 +45,19 @@ internal sealed class PairChunks(int chunkRows)
             for (end = first; end < chosen.Length; end++)
             {
                 (TokenSequence better, TokenSequence worse) = data[chosen[end]];
-                count += better.CompletionLength + worse.CompletionLength;
+                int promptCount = learnsPrompts ? better.PromptLength - 1 : 0;
+                count += promptCount + better.CompletionLength + worse.CompletionLength;
                 if (end > first && count > chunkRows)
                 {
                     break;
                 }
+
+                promptRows.Add(promptCount);
             }
 
             foreach (int pair in chosen[first..end])
             {
-                batch.Add(data[pair].Chosen.Tokens, data[pair].Chosen.PromptLength);
+                batch.Add(data[pair].Chosen.Tokens, learnsPrompts ? 1 : data[pair].Chosen.PromptLength);
             }
 
             foreach (int pair in chosen[first..end])
@@ -88,6 +94,10 @@ internal sealed class PairChunks(int chunkRows)
         int first = pairs[chunk], count = pairs[chunk + 1] - first;
         return (first, count, starts.RowRange(2 * first + chunk, 2 * count + 1));
     }
+
+    /// <summary>Loss rows of a pair's prompt, at the start of those of its chosen side.</summary>
+    /// <param name="index">Place of the pair in the batch.</param>
+    public int PromptRowsOf(int index) => promptRows[index];
 
     /// <summary>Numbers of a pair's two sequences within the batch.</summary>
     /// <param name="index">Place of the pair in the batch.</param>

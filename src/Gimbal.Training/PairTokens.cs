@@ -11,14 +11,16 @@ internal sealed class PairTokens(DpoOptions options, PairChunks chunks)
 
     /// <summary>
     /// What multiplies each token's log-probability in the sum over its completion: 1 / length for a mean, and a smaller weight
-    /// past the shorter completion's length (LD-DPO). Empty if all count 1.
+    /// past the shorter completion's length (LD-DPO); 0 for a prompt. Empty if all count 1.
     /// </summary>
     public Tensor Multipliers(PolicyPass pass, int pairs)
     {
-        return options.LengthNormalized || options.LengthAlpha != 1 ? Fill(pass, pairs, Completion, Completion) : default;
+        return options.LengthNormalized || options.LengthAlpha != 1 || options.SftPrompt ? Fill(pass, pairs, Completion, Completion) : default;
 
-        void Completion(int other, Span<float> values)
+        void Completion(int prompt, int other, Span<float> values)
         {
+            values[..prompt].Clear();
+            values = values[prompt..];
             values.Fill(options.LengthNormalized ? 1f / values.Length : 1);
             foreach (ref float value in values[Math.Min(values.Length, other)..])
             {
@@ -27,9 +29,9 @@ internal sealed class PairTokens(DpoOptions options, PairChunks chunks)
         }
     }
 
-    /// <summary>Weight of each token in the negative log-likelihood, 0 of a rejected completion. Empty if the weight is 0.</summary>
+    /// <summary>Weight of each token in the negative log-likelihood, 0 on a rejected side. Empty if the weight is 0.</summary>
     public Tensor Likelihood(PolicyPass pass, int pairs, float weight) =>
-        weight == 0 ? default : Fill(pass, pairs, (_, values) => values.Fill(weight), (_, values) => values.Clear());
+        weight == 0 ? default : Fill(pass, pairs, (_, _, values) => values.Fill(weight), (_, _, values) => values.Clear());
 
     /// <summary>Log-probabilities times their multipliers; themselves if these are empty.</summary>
     public static Tensor Weighted(Arena arena, in Tensor logprobs, in Tensor multipliers)
@@ -52,14 +54,14 @@ internal sealed class PairTokens(DpoOptions options, PairChunks chunks)
         for (int i = 0; i < pairs; i++)
         {
             (int chosen, int rejected) = chunks.SequencesOf(i);
-            int length = starts[chosen + 1] - starts[chosen], other = starts[rejected + 1] - starts[rejected];
-            fillChosen(other, all.Slice(starts[chosen], length));
-            fillRejected(length, all.Slice(starts[rejected], other));
+            int length = starts[chosen + 1] - starts[chosen], other = starts[rejected + 1] - starts[rejected], prompt = chunks.PromptRowsOf(i);
+            fillChosen(prompt, other, all.Slice(starts[chosen], length));
+            fillRejected(0, length - prompt, all.Slice(starts[rejected], other));
         }
 
         return column.Upload(pass.Arena);
     }
 
-    /// <summary>Fills the numbers of one completion, given the length of its partner.</summary>
-    private delegate void FillCompletion(int other, Span<float> values);
+    /// <summary>Fills the numbers of one side: rows of its prompt first, then its completion's, given the length of its partner.</summary>
+    private delegate void FillCompletion(int prompt, int other, Span<float> values);
 }

@@ -16,6 +16,8 @@ internal static class DialectBench
         ["sequence_ratio_backward"] = data => SequenceRatio(data, (dy, _, starts, dx) => Ops.SequenceRatioBackward(dy, default, starts, dx, mean: true)),
         ["policy_loss"] = PolicyLoss,
         ["clipped_value_loss"] = ClippedValueLoss,
+        ["sde_logprob"] = SdeLogprob,
+        ["sde_logprob_backward"] = SdeLogprobBackward,
         ["tanh_squash"] = TanhSquash,
     };
 
@@ -55,6 +57,28 @@ internal static class DialectBench
         Shape shape = [sequences * Length];
         Tensor logprobs = data.Logprobs(shape), old = data.Logprobs(shape), starts = data.Counting(sequences + 1, 0, Length), y = data.New(shape);
         return BenchCase.Of($"{sequences} x {Length}", () => run(logprobs, old, starts, y), logprobs, old, y);
+    }
+
+    private static BenchCase SdeLogprob(BenchData data)
+    {
+        const int Width = 64;
+        Shape shape = [data.Rows(Tokens / Width), Dimensions];
+        Tensor mean = data.Normal(shape), actions = data.Normal(shape), features = data.Normal([shape.Rows, Width]);
+        Tensor logStd = data.Normal([Dimensions, Width], 0.1f, -2), logprob = data.New([shape.Rows]), entropy = data.New([shape.Rows]);
+        Tensor variance = data.New(shape);
+        return BenchCase.Of($"{shape.Rows} x {Dimensions} x {Width}", () => Ops.SdeLogprob(mean, features, logStd, actions, logprob,
+            entropy, variance), mean, features, actions, logprob, entropy, variance);
+    }
+
+    private static BenchCase SdeLogprobBackward(BenchData data)
+    {
+        const int Width = 64;
+        Shape shape = [data.Rows(Tokens / Width), Dimensions];
+        Tensor mean = data.Normal(shape), actions = data.Normal(shape), features = data.Normal([shape.Rows, Width]);
+        Tensor logStd = data.Normal([Dimensions, Width], 0.1f, -2), variance = data.Normal(shape, 0.1f, 1);
+        Tensor dlogprob = data.Normal([shape.Rows]), dmean = data.New(shape), dlogStd = data.New(logStd.Shape);
+        return BenchCase.Of($"{shape.Rows} x {Dimensions} x {Width}", () => Ops.SdeLogprobBackward(mean, features, logStd, actions,
+            variance, dlogprob, default, dmean, dlogStd), mean, features, actions, variance, dlogprob, dmean);
     }
 
     private static BenchCase TanhSquash(BenchData data)

@@ -25,9 +25,9 @@ internal sealed class CategoricalHead(int choices) : ActionHead
         return tensor;
     }
 
-    public override void Sample(Arena arena, in Tensor output, in ActionDraw draw, Span<float> actions, Span<float> logprobs)
+    public override void Sample(Arena arena, in ActorOutput output, in ActionDraw draw, Span<float> actions, Span<float> logprobs)
     {
-        ReadOnlySpan<float> rows = Download(output);
+        ReadOnlySpan<float> rows = Download(output.Last);
         for (int row = 0; row < actions.Length; row++)
         {
             (uint word, _, _, _) = Philox.Draw(ActionChoice, (uint)draw.Step, (uint)(draw.FirstEnvironment + row), 0, (uint)draw.Seed,
@@ -35,37 +35,37 @@ internal sealed class CategoricalHead(int choices) : ActionHead
             actions[row] = Choose(rows.Slice(row * choices, choices), (word + 0.5) / 4294967296.0);
         }
 
-        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Rows), "logprob_gather");
-        Ops.LogprobGather(output, Upload(arena, actions), logprob, default, default);
+        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Last.Rows), "logprob_gather");
+        Ops.LogprobGather(output.Last, Upload(arena, actions), logprob, default, default);
         logprob.CopyTo(logprobs);
     }
 
-    public override void MostLikely(Arena arena, in Tensor output, Span<float> actions)
+    public override void MostLikely(Arena arena, in ActorOutput output, Span<float> actions)
     {
-        ReadOnlySpan<float> rows = Download(output);
+        ReadOnlySpan<float> rows = Download(output.Last);
         for (int row = 0; row < actions.Length; row++)
         {
             actions[row] = IndexOfLargest(rows.Slice(row * choices, choices));
         }
     }
 
-    public override ActionLogprob Logprob(Arena arena, in Tensor output, in Tensor actions)
+    public override ActionLogprob Logprob(Arena arena, in ActorOutput output, in Tensor actions)
     {
-        Shape rows = new(output.Rows);
+        Shape rows = new(output.Last.Rows);
         Tensor logprob = arena.Allocate(DType.Float32, rows, "logprob_gather");
         Tensor entropy = arena.Allocate(DType.Float32, rows, "logprob_gather");
         Tensor logSumExp = arena.Allocate(DType.Float32, rows, "logprob_gather");
-        Ops.LogprobGather(output, actions, logprob, entropy, logSumExp);
+        Ops.LogprobGather(output.Last, actions, logprob, entropy, logSumExp);
         return new ActionLogprob(logprob, entropy, logSumExp);
     }
 
-    public override void Backward(Tape tape, in Tensor output, in Tensor actions, in ActionLogprob forward, in Tensor dlogprob,
+    public override void Backward(Tape tape, in ActorOutput output, in Tensor actions, in ActionLogprob forward, in Tensor dlogprob,
         in Tensor dentropy)
     {
-        Tensor dlogits = tape.Arena.Allocate(DType.Float32, output.Shape, "logprob_gather");
-        Ops.LogprobGatherBackward(output, actions, forward.LogSumExp, dentropy.IsEmpty ? default : forward.Entropy, dlogprob, dentropy,
+        Tensor dlogits = tape.Arena.Allocate(DType.Float32, output.Last.Shape, "logprob_gather");
+        Ops.LogprobGatherBackward(output.Last, actions, forward.Kept, dentropy.IsEmpty ? default : forward.Entropy, dlogprob, dentropy,
             dlogits);
-        tape.SetGradient(output, dlogits);
+        tape.SetGradient(output.Last, dlogits);
     }
 
     /// <summary>The choice in whose share of the total of exp(logit) the number falls, in double.</summary>

@@ -22,6 +22,8 @@ public sealed partial class ControlPolicy
             ["action_size"] = Config.ActionSize,
             ["choices"] = Config.Choices,
             ["hidden_sizes"] = new JsonArray([.. Config.HiddenSizes.Select(width => (JsonNode)width)]),
+            ["state_dependent_noise"] = Config.StateDependentNoise,
+            ["squashes_actions"] = Config.SquashesActions,
         };
         if (Normalizer is { Moments: { } moments })
         {
@@ -70,6 +72,8 @@ public sealed partial class ControlPolicy
                 Choices = json.GetProperty("choices").GetInt32(),
                 HiddenSizes = [.. json.GetProperty("hidden_sizes").EnumerateArray().Select(width => width.GetInt32())],
                 NormalizesObservations = normalizes,
+                StateDependentNoise = IsSet(json, "state_dependent_noise"),
+                SquashesActions = IsSet(json, "squashes_actions"),
             };
             ControlPolicy policy = LoadWeights(reader, device, config, trainable, static name => name);
             if (normalizes)
@@ -168,6 +172,9 @@ public sealed partial class ControlPolicy
             throw;
         }
     }
+
+    /// <summary>Files of before the key are without what it names.</summary>
+    private static bool IsSet(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) && value.GetBoolean();
 
     private static long[] FileShape(Parameter parameter) =>
         parameter.Shape.Rank == 1 ? [parameter.Shape.Count] : [parameter.Shape.Rows, parameter.Shape.Width];

@@ -19,7 +19,7 @@ public sealed partial class ControlPolicy : IDisposable
     private float[] normalized = [];
 
     /// <summary>A policy that was never trained: orthogonal weights of gain sqrt 2, the actor's last layer 0.01, the critic's 1;
-    /// biases and the logarithm of the standard deviation 0.</summary>
+    /// biases 0.</summary>
     /// <param name="device">Where it lives.</param>
     /// <param name="config">Its shape.</param>
     /// <param name="seed">Decides the weights.</param>
@@ -35,10 +35,11 @@ public sealed partial class ControlPolicy : IDisposable
         critic = new Perceptron(Store, "critic", config.ObservationSize, config.HiddenSizes, 1);
         actor = new Perceptron(Store, config.IsDiscrete ? "actor" : "actor_mean", config.ObservationSize, config.HiddenSizes,
             config.IsDiscrete ? config.Choices : config.ActionSize);
-        Head = config.IsDiscrete ? new CategoricalHead(config.Choices) : new GaussianHead(Store, config.ActionSize, "actor_logstd");
+        Head = NewHead();
         Store.Allocate();
         critic.Initialize(1, seed);
         actor.Initialize(0.01, seed);
+        Head.Initialize(config.InitialLogStd);
         Store.Touch();
         Normalizer = config.NormalizesObservations ? new ObservationNormalizer(config.ObservationSize) : null;
         arena = new Arena(device, ActivationBytes(ChunkRows));
@@ -60,7 +61,7 @@ public sealed partial class ControlPolicy : IDisposable
     /// <summary>The distribution of actions.</summary>
     internal ActionHead Head { get; }
 
-    /// <summary>The most likely actions: the Gaussian's mean, not clipped, or the index of the largest logit.</summary>
+    /// <summary>The most likely actions: the Gaussian's mean, neither clipped nor squashed, or the index of the largest logit.</summary>
     /// <param name="observations">(rows, observation size), as the environment gave them; normalised here if the policy does so.</param>
     /// <param name="actions">(rows, action size).</param>
     public void Act(ReadOnlySpan<float> observations, Span<float> actions)
@@ -76,10 +77,10 @@ public sealed partial class ControlPolicy : IDisposable
     }
 
     /// <summary>Draws actions, and records what PPO needs of them.</summary>
-    /// <remarks>A draw depends on seed, step and row alone. A continuous action is as the Gaussian gave it, not clipped.</remarks>
+    /// <remarks>A draw depends on seed, step and row alone. A continuous action is as the Gaussian gave it, within no bounds.</remarks>
     /// <param name="inputs">(rows, observation size), normalised already; row i belongs to environment i.</param>
     /// <param name="seed">Seed of the run.</param>
-    /// <param name="step">Step of the environments, counted over the run.</param>
+    /// <param name="step">Step of the environments, counted over the run; state-dependent noise stays the same while it does.</param>
     /// <param name="actions">(rows, action size).</param>
     /// <param name="logprobs">Their log-probabilities (rows).</param>
     /// <param name="values">The critic's estimates (rows).</param>
@@ -118,11 +119,11 @@ public sealed partial class ControlPolicy : IDisposable
         Store.Dispose();
     }
 
-    /// <summary>Means (rows, action size) or logits (rows, choices).</summary>
-    internal Tensor Actor(Tape recorder, in Tensor inputs) => actor.Forward(recorder, inputs);
+    /// <summary>Means (rows, action size) or logits (rows, choices), with the features that led to them.</summary>
+    internal ActorOutput Actor(Tape recorder, in Tensor inputs) => actor.Forward(recorder, inputs);
 
     /// <summary>Values (rows, 1).</summary>
-    internal Tensor Critic(Tape recorder, in Tensor inputs) => critic.Forward(recorder, inputs);
+    internal Tensor Critic(Tape recorder, in Tensor inputs) => critic.Forward(recorder, inputs).Last;
 
     /// <summary>Bytes of an arena that holds forward and backward of so many rows.</summary>
     internal long ActivationBytes(int rows)
@@ -139,6 +140,20 @@ public sealed partial class ControlPolicy : IDisposable
         Tensor tensor = target.Allocate(DType.Float32, [inputs.Length / Config.ObservationSize, Config.ObservationSize], "observations");
         tensor.CopyFrom(inputs);
         return tensor;
+    }
+
+    private ActionHead NewHead()
+    {
+        const string LogStd = "actor_logstd";
+        if (Config.IsDiscrete)
+        {
+            return new CategoricalHead(Config.Choices);
+        }
+
+        ActionHead gaussian = Config.StateDependentNoise
+            ? new SdeHead(Store, Config.ActionSize, actor.Features, LogStd)
+            : new GaussianHead(Store, Config.ActionSize, LogStd);
+        return Config.SquashesActions ? new SquashedHead(gaussian) : gaussian;
     }
 
     private ReadOnlySpan<float> Rows(ReadOnlySpan<float> inputs, int start, int count) =>

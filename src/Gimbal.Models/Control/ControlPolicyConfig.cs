@@ -18,6 +18,15 @@ public sealed record ControlPolicyConfig
     /// <summary>Observations are centred and scaled by running moments before the networks see them.</summary>
     public bool NormalizesObservations { get; init; }
 
+    /// <summary>The Gaussian's noise is a random linear map of the actor's last hidden layer (gSDE, Raffin et al. 2020).</summary>
+    public bool StateDependentNoise { get; init; }
+
+    /// <summary>The Gaussian's actions reach the environment through tanh, scaled to its bounds, instead of being clipped.</summary>
+    public bool SquashesActions { get; init; }
+
+    /// <summary>Logarithm of the Gaussian's standard deviation, or of each element of the random map, in a new policy.</summary>
+    public float InitialLogStd { get; init; }
+
     /// <summary>Whether the action is one of several choices.</summary>
     public bool IsDiscrete => Choices > 0;
 
@@ -31,6 +40,11 @@ public sealed record ControlPolicyConfig
         foreach (int width in HiddenSizes)
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(width, 1, nameof(HiddenSizes));
+        }
+
+        if (IsDiscrete && (StateDependentNoise || SquashesActions))
+        {
+            throw new ArgumentException("state-dependent noise and squashing are of continuous actions; these are choices");
         }
 
         if (IsDiscrete && ActionSize != 1)

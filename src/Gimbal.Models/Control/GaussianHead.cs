@@ -17,6 +17,8 @@ internal sealed class GaussianHead(ParameterStore store, int size, string name) 
 
     private Tensor LogStd => logStd.Value.Reshape(new Shape(size));
 
+    public override void Initialize(float logStd) => LogStd.CopyFrom<float>([.. Enumerable.Repeat(logStd, size)]);
+
     public override Tensor Upload(Arena arena, ReadOnlySpan<float> actions)
     {
         Tensor tensor = arena.Allocate(DType.Float32, [actions.Length / size, size], "actions");
@@ -24,16 +26,16 @@ internal sealed class GaussianHead(ParameterStore store, int size, string name) 
         return tensor;
     }
 
-    public override void Sample(Arena arena, in Tensor output, in ActionDraw draw, Span<float> actions, Span<float> logprobs)
+    public override void Sample(Arena arena, in ActorOutput output, in ActionDraw draw, Span<float> actions, Span<float> logprobs)
     {
-        output.CopyTo(actions);
+        output.Last.CopyTo(actions);
         LogStd.CopyTo<float>(deviations);
         foreach (ref float deviation in deviations.AsSpan())
         {
             deviation = (float)Math.Exp(deviation);
         }
 
-        for (int row = 0; row < output.Rows; row++)
+        for (int row = 0; row < output.Last.Rows; row++)
         {
             Span<float> action = actions.Slice(row * size, size);
             for (int i = 0; i < size; i++)
@@ -42,27 +44,27 @@ internal sealed class GaussianHead(ParameterStore store, int size, string name) 
             }
         }
 
-        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Rows), "gaussian_logprob");
-        Ops.GaussianLogprob(output, LogStd, Upload(arena, actions), logprob, default);
+        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Last.Rows), "gaussian_logprob");
+        Ops.GaussianLogprob(output.Last, LogStd, Upload(arena, actions), logprob, default);
         logprob.CopyTo(logprobs);
     }
 
-    public override void MostLikely(Arena arena, in Tensor output, Span<float> actions) => output.CopyTo(actions);
+    public override void MostLikely(Arena arena, in ActorOutput output, Span<float> actions) => output.Last.CopyTo(actions);
 
-    public override ActionLogprob Logprob(Arena arena, in Tensor output, in Tensor actions)
+    public override ActionLogprob Logprob(Arena arena, in ActorOutput output, in Tensor actions)
     {
-        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Rows), "gaussian_logprob");
-        Tensor entropy = arena.Allocate(DType.Float32, new Shape(output.Rows), "gaussian_logprob");
-        Ops.GaussianLogprob(output, LogStd, actions, logprob, entropy);
+        Tensor logprob = arena.Allocate(DType.Float32, new Shape(output.Last.Rows), "gaussian_logprob");
+        Tensor entropy = arena.Allocate(DType.Float32, new Shape(output.Last.Rows), "gaussian_logprob");
+        Ops.GaussianLogprob(output.Last, LogStd, actions, logprob, entropy);
         return new ActionLogprob(logprob, entropy, default);
     }
 
-    public override void Backward(Tape tape, in Tensor output, in Tensor actions, in ActionLogprob forward, in Tensor dlogprob,
+    public override void Backward(Tape tape, in ActorOutput output, in Tensor actions, in ActionLogprob forward, in Tensor dlogprob,
         in Tensor dentropy)
     {
-        Tensor dmean = tape.Arena.Allocate(DType.Float32, output.Shape, "gaussian_logprob");
-        Ops.GaussianLogprobBackward(output, LogStd, actions, dlogprob, dentropy, dmean, logStd.Gradient.Reshape(new Shape(size)));
-        tape.SetGradient(output, dmean);
+        Tensor dmean = tape.Arena.Allocate(DType.Float32, output.Last.Shape, "gaussian_logprob");
+        Ops.GaussianLogprobBackward(output.Last, LogStd, actions, dlogprob, dentropy, dmean, logStd.Gradient.Reshape(new Shape(size)));
+        tape.SetGradient(output.Last, dmean);
     }
 
     /// <summary>A standard normal number (Box-Muller, in double) of its own for every seed, step, environment and element.</summary>

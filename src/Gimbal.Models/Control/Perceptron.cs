@@ -27,15 +27,18 @@ internal sealed class Perceptron
     /// <summary>Sum of the widths of all layers, inputs excluded.</summary>
     public long Width => weights.Sum(weight => weight.Shape.Rows);
 
-    /// <summary>(rows, outputs) of inputs (rows, inputs).</summary>
-    public Tensor Forward(Tape tape, Tensor x)
+    /// <summary>What the last layer sees.</summary>
+    public int Features => (int)weights[^1].Shape.Width;
+
+    /// <summary>(rows, outputs) of inputs (rows, inputs), and what the last layer saw (rows, features).</summary>
+    public ActorOutput Forward(Tape tape, Tensor x)
     {
-        for (int layer = 0; layer < weights.Length; layer++)
+        for (int layer = 0; layer + 1 < weights.Length; layer++)
         {
-            x = Ops.Linear(tape, layer == 0 ? x : Ops.Tanh(tape, x), weights[layer], biases[layer]);
+            x = Ops.Tanh(tape, Ops.Linear(tape, x, weights[layer], biases[layer]));
         }
 
-        return x;
+        return new ActorOutput(Ops.Linear(tape, x, weights[^1], biases[^1]), x);
     }
 
     /// <summary>Orthogonal weights, gain sqrt 2 in the hidden layers; biases 0.</summary>

@@ -34,6 +34,20 @@ public readonly record struct Space
         }
     }
 
+    /// <summary>Squashes every element of actions into the bounds of a box, low + (high - low) (1 + tanh x) / 2; not choices.</summary>
+    public void Squash(Span<float> values)
+    {
+        if (IsDiscrete)
+        {
+            return;
+        }
+
+        foreach (ref float value in values)
+        {
+            value = Low + (High - Low) * 0.5f * (1 + MathF.Tanh(value));
+        }
+    }
+
     /// <summary>A vector of <paramref name="size"/> unbounded numbers.</summary>
     public static Space Box(int size) => Box(float.NegativeInfinity, float.PositiveInfinity, size);
 

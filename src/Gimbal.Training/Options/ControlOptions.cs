@@ -23,6 +23,10 @@ public sealed record ControlOptions : TrainerOptions
     [Description("Task: Pendulum-v1, CartPole-v1, MountainCarContinuous-v0, MountainCar-v0, Acrobot-v1 or CartPoleContinuous-v1.")]
     public string Environment { get; init; } = "Pendulum-v1";
 
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: cleanrl, sb3.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: cleanrl, sb3.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Environments stepped side by side.</summary>
     [Description("Environments stepped side by side.")]
     public int Environments { get; init; } = 8;
@@ -79,6 +83,10 @@ public sealed record ControlOptions : TrainerOptions
     [Description("Passes stop early once the KL to the old policy exceeds this; 0: never.")]
     public float TargetKl { get; init; } = 0f;
 
+    /// <summary>With target_kl: stop before a minibatch whose KL exceeds 1.5 times it, as in Stable-Baselines3, not after a pass.</summary>
+    [Description("With target_kl: stop before a minibatch whose KL exceeds 1.5 times it, as in Stable-Baselines3, not after a pass.")]
+    public bool StopWithinPass { get; init; } = false;
+
     /// <summary>Observations are centred and scaled by their running moments, then clipped to +-10.</summary>
     [Description("Observations are centred and scaled by their running moments, then clipped to +-10.")]
     public bool NormalizeObservations { get; init; } = false;
@@ -90,6 +98,26 @@ public sealed record ControlOptions : TrainerOptions
     /// <summary>Advantages are centred and scaled within each minibatch.</summary>
     [Description("Advantages are centred and scaled within each minibatch.")]
     public bool NormalizeAdvantages { get; init; } = true;
+
+    /// <summary>At a time limit the value of the last observation stands for what would have followed; false: nothing does.</summary>
+    [Description("At a time limit the value of the last observation stands for what would have followed; false: nothing does.")]
+    public bool BootstrapTruncated { get; init; } = true;
+
+    /// <summary>Noise that is a random linear map of the last hidden layer (gSDE, Raffin et al. 2020); continuous actions alone.</summary>
+    [Description("Noise that is a random linear map of the last hidden layer (gSDE, Raffin et al. 2020); continuous actions alone.")]
+    public bool StateDependentNoise { get; init; } = false;
+
+    /// <summary>With state_dependent_noise: steps after which the random map is drawn anew; 0: once a rollout.</summary>
+    [Description("With state_dependent_noise: steps after which the random map is drawn anew; 0: once a rollout.")]
+    public int NoiseSteps { get; init; } = 4;
+
+    /// <summary>Continuous actions go through tanh to the bounds of the environment; otherwise they are clipped to them.</summary>
+    [Description("Continuous actions go through tanh to the bounds of the environment; otherwise they are clipped to them.")]
+    public bool SquashActions { get; init; } = false;
+
+    /// <summary>Logarithm of the standard deviation of a new Gaussian policy.</summary>
+    [Description("Logarithm of the standard deviation of a new Gaussian policy.")]
+    public float InitialLogStd { get; init; } = 0f;
 
     /// <summary>The learning rate falls linearly to 0; otherwise optimizer.schedule holds.</summary>
     [Description("The learning rate falls linearly to 0; otherwise optimizer.schedule holds.")]
@@ -121,6 +149,8 @@ public sealed record ControlOptions : TrainerOptions
         OptionCheck.AtLeast("control.value_coefficient", ValueCoefficient, 0f);
         OptionCheck.AtLeast("control.entropy_coefficient", EntropyCoefficient, 0f);
         OptionCheck.AtLeast("control.target_kl", TargetKl, 0f);
+        OptionCheck.AtLeast("control.noise_steps", NoiseSteps, 0);
+        OptionCheck.Within("control.initial_log_std", InitialLogStd, -10f, 10f);
         foreach (int width in HiddenSizes)
             OptionCheck.AtLeast("control.hidden_sizes", width, 1);
     }

@@ -7,6 +7,10 @@ namespace Gimbal.Training;
 [OptionGroup("dpo")]
 public sealed record DpoOptions : TrainerOptions
 {
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: dpo, ipo, cpo, simpo, orpo, mpo.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: dpo, ipo, cpo, simpo, orpo, mpo.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Pairs per step.</summary>
     [OptionGroup("train")]
     [Description("Pairs per step.")]
@@ -20,6 +24,10 @@ public sealed record DpoOptions : TrainerOptions
     /// <summary>The loss, or several with weights (sigmoid:0.8, bco_pair:0.2, sft:1): sigmoid (DPO), robust, hinge, ipo, exo_pair, nca_pair, bco_pair, apo_zero, apo_down, sppo_hard, discopop, odds_ratio (ORPO), aot, aot_unpaired, sft.</summary>
     [Description("The loss, or several with weights (sigmoid:0.8, bco_pair:0.2, sft:1): sigmoid (DPO), robust, hinge, ipo, exo_pair, nca_pair, bco_pair, apo_zero, apo_down, sppo_hard, discopop, odds_ratio (ORPO), aot, aot_unpaired, sft.")]
     public string Loss { get; init; } = "sigmoid";
+
+    /// <summary>The sft term learns the prompts of chosen completions too, as TRL's ORPO does.</summary>
+    [Description("The sft term learns the prompts of chosen completions too, as TRL's ORPO does.")]
+    public bool SftPrompt { get; init; } = false;
 
     /// <summary>Strength of the pull to the reference: the loss is -log sigmoid(beta Z).</summary>
     [Description("Strength of the pull to the reference: the loss is -log sigmoid(beta Z).")]
@@ -72,10 +80,10 @@ public sealed record DpoOptions : TrainerOptions
         OptionCheck.Below("dpo.label_smoothing", LabelSmoothing, 0f, 0.5f);
         OptionCheck.Within("dpo.length_alpha", LengthAlpha, 0f, 1f);
         OptionCheck.Above("dpo.temperature", Temperature, 0f);
-        foreach (PreferenceTerm term in PreferenceTerm.Parse("dpo.loss", Loss))
-        {
-            Validate(term);
-        }
+        PreferenceTerm[] terms = [.. PreferenceTerm.Parse("dpo.loss", Loss)];
+        Array.ForEach(terms, Validate);
+        if (SftPrompt && !Array.Exists(terms, term => term.Name == "sft"))
+            throw new InvalidConfigException("dpo.sft_prompt", "is of the sft term: add sft to dpo.loss.");
     }
 
     private void Validate(PreferenceTerm term)

@@ -87,6 +87,10 @@ internal static class ForeignNames
         ["num_minibatches"] = ["control.minibatches"],
         ["anneal_lr"] = ["control.anneal"],
         ["norm_adv"] = ["control.normalize_advantages"],
+        ["use_sde"] = ["control.state_dependent_noise"],
+        ["sde_sample_freq"] = ["control.noise_steps"],
+        ["squash_output"] = ["control.squash_actions"],
+        ["log_std_init"] = ["control.initial_log_std"],
     };
 
     /// <summary>Names of options that have no key here, and why.</summary>

@@ -8,6 +8,10 @@ namespace Gimbal.Training;
 [OptionGroup("grpo")]
 public sealed record GrpoOptions : TrainerOptions
 {
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: grpo, dapo, dr_grpo, gspo, rloo, reinforce++.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: grpo, dapo, dr_grpo, gspo, rloo, reinforce++.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Prompts per step; each is answered group_size times.</summary>
     [Description("Prompts per step; each is answered group_size times.")]
     public int PromptsPerStep { get; init; } = 8;

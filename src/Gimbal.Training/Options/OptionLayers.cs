@@ -17,6 +17,7 @@ public sealed class OptionLayers
 
     private readonly List<(Type Type, string? Prefix, JsonObject Json)> records = [];
     private readonly List<OptionKey> keys = [];
+    private readonly HashSet<OptionKey> given = [];
 
     /// <summary>All keys, in the order of groups in which help and <c>run.yaml</c> show them.</summary>
     public IReadOnlyList<OptionKey> Keys => [.. keys.OrderBy(key => Rank(GroupOf(key)))];
@@ -47,7 +48,15 @@ public sealed class OptionLayers
     /// <param name="text">The value as text; lists as <c>[a, b]</c>.</param>
     /// <param name="source">Where it stood, for errors, as in <c>run.yaml, line 3</c>.</param>
     /// <exception cref="InvalidConfigException">The key is unknown or the value is not of its type.</exception>
-    public void Set(string key, string? text, string source) => Find(key, source).Set(text, source);
+    /// <remarks>The settings of a <c>dialect</c> are laid under all values that are given, whichever comes first.</remarks>
+    public void Set(string key, string? text, string source)
+    {
+        OptionKey found = Find(key, source);
+        found.Set(text, source);
+        given.Add(found);
+        if (found.CanonicalName.EndsWith(".dialect", StringComparison.Ordinal) && found.Text is { Length: > 0 } name)
+            LayUnder(Dialects.Settings(GroupOf(found), name), source);
+    }
 
     /// <summary>Lays <c>a.b=c</c> over what is there.</summary>
     /// <exception cref="InvalidConfigException">There is no <c>=</c>, the key is unknown or the value is not of its type.</exception>
@@ -89,6 +98,17 @@ public sealed class OptionLayers
         }
 
         return options;
+    }
+
+    private void LayUnder(IEnumerable<string> settings, string source)
+    {
+        foreach (string setting in settings)
+        {
+            int equals = setting.IndexOf('=', StringComparison.Ordinal);
+            OptionKey key = Find(setting[..equals], source);
+            if (!given.Contains(key))
+                key.Set(setting[(equals + 1)..], source);
+        }
     }
 
     private OptionKey Find(string key, string source)

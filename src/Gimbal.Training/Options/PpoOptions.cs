@@ -7,6 +7,10 @@ namespace Gimbal.Training;
 [OptionGroup("ppo")]
 public sealed record PpoOptions : TrainerOptions
 {
+    /// <summary>Lays the settings of a named dialect under those that a file or command line gives: trl, verl, openrlhf, nemo, deepspeed-chat.</summary>
+    [Description("Lays the settings of a named dialect under those that a file or command line gives: trl, verl, openrlhf, nemo, deepspeed-chat.")]
+    public string? Dialect { get; init; }
+
     /// <summary>Completions per step.</summary>
     [Description("Completions per step.")]
     public int Rollouts { get; init; } = 64;

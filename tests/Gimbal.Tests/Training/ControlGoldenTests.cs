@@ -52,7 +52,7 @@ public sealed class ControlGoldenTests : IDisposable
             int[] order = [.. permutation.EnumerateArray().Select(value => RowOf(value.GetInt32()))];
             for (int part = 0; part < 4; part++, step++)
             {
-                MinibatchLoss loss = update.Step(order.AsSpan(part * minibatch, minibatch), step == 0 ? totals : null);
+                MinibatchLoss loss = (MinibatchLoss)update.Step(order.AsSpan(part * minibatch, minibatch), step == 0 ? totals : null)!;
                 AssertClose(expected, "loss", step, loss.Loss);
                 AssertClose(expected, "pg_loss", step, loss.PolicyLoss);
                 AssertClose(expected, "v_loss", step, loss.ValueLoss);

@@ -29,6 +29,32 @@ public sealed class ControlTrainerTests
         Assert.True(before.Mean < -900 && after.Mean > -400, $"{before}, then {after}");
     }
 
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task PendulumImprovesWithOtherGaussians(bool stateDependentNoise, bool squashActions)
+    {
+        ControlOptions options = ControlTasks.Options("Pendulum-v1") with
+        {
+            TotalSteps = 60_000, Seed = 1, StateDependentNoise = stateDependentNoise, SquashActions = squashActions,
+        };
+        using ControlTrainer trainer = new(options);
+        TrainingResult result = await trainer.TrainAsync(null, TestContext.Current.CancellationToken);
+        Evaluation score = trainer.Policy.Evaluate(() => new Pendulum(), episodes: 50, seed: 3);
+        Assert.True(score.Mean > -400, $"{score}");
+        Assert.Equal(0, result.MismatchBits);
+    }
+
+    [Fact]
+    public void WhatIsForContinuousActionsIsRefusedForChoices()
+    {
+        static string Refused(ControlOptions options) => Assert.Throws<InvalidConfigException>(() => new ControlTrainer(options)).Key;
+        ControlOptions options = ControlTasks.Options("CartPole-v1");
+        Assert.Equal("control.state_dependent_noise", Refused(options with { StateDependentNoise = true }));
+        Assert.Equal("control.squash_actions", Refused(options with { SquashActions = true }));
+    }
+
     [Fact]
     public async Task AnEnvironmentOfTheUsersOwnIsLearned()
     {
@@ -48,9 +74,10 @@ public sealed class ControlTrainerTests
     /// 1 / (1 - gamma); the task's own end leaves 1.
     /// </summary>
     [Theory]
-    [InlineData(true, 2.0)]
-    [InlineData(false, 1.0)]
-    public async Task TruncationIsBootstrappedAndTerminationIsNot(bool truncates, double value)
+    [InlineData(true, true, 2.0)]
+    [InlineData(true, false, 1.0)]
+    [InlineData(false, true, 1.0)]
+    public async Task TruncationIsBootstrappedAndTerminationIsNot(bool truncates, bool bootstraps, double value)
     {
         ControlOptions options = new()
         {
@@ -60,6 +87,7 @@ public sealed class ControlTrainerTests
             Minibatches = 2,
             Gamma = 0.5f,
             NormalizeAdvantages = false,
+            BootstrapTruncated = bootstraps,
             Optimizer = new OptimizerOptions { LearningRate = 1e-2f, Schedule = LearningRateSchedule.Linear },
         };
         using ControlTrainer trainer = new(_ => new OneStep(truncates), options);
@@ -71,9 +99,10 @@ public sealed class ControlTrainerTests
 
     /// <summary>Ten rollouts equal five, a stop, and five more: weights, moments, environments in the middle of their episodes.</summary>
     [Theory]
-    [InlineData("Pendulum-v1")]
-    [InlineData("CartPole-v1")]
-    public async Task AResumedRunContinuesBitForBit(string environment)
+    [InlineData("Pendulum-v1", false)]
+    [InlineData("Pendulum-v1", true)]
+    [InlineData("CartPole-v1", false)]
+    public async Task AResumedRunContinuesBitForBit(string environment, bool stateDependentNoise)
     {
         using TemporaryFolder folder = new();
         ControlOptions options = ControlTasks.Options(environment) with
@@ -85,6 +114,7 @@ public sealed class ControlTrainerTests
             Minibatches = 4,
             NormalizeObservations = true,
             NormalizeRewards = true,
+            StateDependentNoise = stateDependentNoise,
             Anneal = true,
             Seed = 5,
         };
@@ -128,6 +158,11 @@ public sealed class ControlTrainerTests
         ControlOptions options = ControlTasks.Options("CartPole-v1") with { TotalSteps = 256, Optimizer = new OptimizerOptions { LearningRate = 0.1f } };
         double free = await LastKl(options), held = await LastKl(options with { TargetKl = 1e-9f });
         Assert.True(held < free, $"{held} with, {free} without a target");
+
+        // The second minibatch would be the first that the policy has moved for: left out, it leaves one step.
+        ControlOptions four = options with { Minibatches = 4, StopWithinPass = true };
+        Assert.Equal(0, await LastKl(four with { TargetKl = 1e-9f }), 1e-12);
+        Assert.True(await LastKl(four with { TargetKl = 1e9f }) > 1e-3);
     }
 
     [Fact]
@@ -140,7 +175,7 @@ public sealed class ControlTrainerTests
         Array.Fill(rollout.Logprobs, -0.7f);
         using ControlUpdate update = new(policy, rollout, new ControlOptions { ValueCoefficient = 0 }, 8, 1);
         float[] before = policy.Store.Weights.ToArray<float>();
-        MinibatchLoss loss = update.Step([0, 1, 2, 3, 4, 5, 6, 7], null);
+        MinibatchLoss loss = (MinibatchLoss)update.Step([0, 1, 2, 3, 4, 5, 6, 7], null)!;
         Assert.Equal((0, 0), (loss.PolicyLoss, loss.GradientNorm));
         Assert.Equal(before, policy.Store.Weights.ToArray<float>());
     }
