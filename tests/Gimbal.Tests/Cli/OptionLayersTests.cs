@@ -70,6 +70,8 @@ public sealed class OptionLayersTests
     [InlineData("learning_rate", "optimizer.learning_rate")]
     [InlineData("grpo.num_generations", "grpo.group_size")]
     [InlineData("num_generations", "grpo.group_size")]
+    [InlineData("torch_dtype", "dtype")]
+    [InlineData("model.dtype", "dtype")]
     [InlineData("epsilon_high", "grpo.clip_high")]
     [InlineData("grpo.epsilon", "grpo.clip_low")]
     [InlineData("per_device_train_batch_size", "grpo.prompts_per_step")]

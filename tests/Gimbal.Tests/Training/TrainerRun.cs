@@ -11,7 +11,7 @@ namespace Gimbal.Tests;
 internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, float[] Moment)
 {
     /// <summary>Names that <see cref="Of"/> takes.</summary>
-    public static TheoryData<string> Trainers => ["sft", "reward", "dpo", "kto", "grpo", "ppo", "ppo on a shared trunk"];
+    public static TheoryData<string> Trainers => ["sft", "sft of GPT-2", "reward", "dpo", "kto", "grpo", "ppo", "ppo on a shared trunk"];
 
     /// <summary>Trains on the device of <see cref="TestDevice"/>; a sampled rollout must be exactly on-policy.</summary>
     /// <param name="trainer">Which.</param>
@@ -26,11 +26,11 @@ internal sealed record TrainerRun(IReadOnlyList<float> Losses, float[] Weights, 
         using TrainerSubject subject = new(dtype: dtype);
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         Watch watch = new(stopAfter, stop);
-        LanguageModel model = subject.Model();
+        LanguageModel model = subject.Model(family: trainer == "sft of GPT-2" ? ModelFamily.Gpt2 : ModelFamily.Llama);
         OptimizerOptions adam = TrainerSubject.Adam;
         switch (trainer)
         {
-            case "sft":
+            case "sft" or "sft of GPT-2":
                 using (SftTrainer sft = new(model, subject.Examples, new SftOptions
                 { MaxSteps = steps, BatchSize = 4, MicroBatch = 3, NeftuneAlpha = 1, Optimizer = adam, Output = output, Resume = resume }))
                     return Finish(sft.TrainAsync(watch, stop.Token), model.Store, sampled: false);

@@ -29,20 +29,25 @@ internal sealed class TrainerSubject : IDisposable
 
     public static SamplingOptions Sampling { get; } = new() { MaxNewTokens = 6 };
 
-    public LanguageModel Model(ulong seed = 1)
+    public LanguageModel Model(ulong seed = 1, ModelFamily family = ModelFamily.Llama)
     {
         CharacterTokenizer tokenizer = new("0123456789+=", bos: null);
+        bool gpt2 = family == ModelFamily.Gpt2;
         return Keep(new LanguageModel(new ModelConfig
         {
-            Family = ModelFamily.Llama,
+            Family = family,
             VocabularySize = tokenizer.VocabularySize,
             HiddenSize = 24,
             IntermediateSize = 40,
             Layers = 2,
             QueryHeads = 3,
-            KeyValueHeads = 1,
+            KeyValueHeads = gpt2 ? 3 : 1,
             HeadDim = 8,
             MaxPositions = 16,
+            TieEmbeddings = gpt2,
+            AttentionBias = gpt2,
+            AttentionOutputBias = gpt2,
+            Activation = gpt2 ? Activation.GeluTanh : Activation.Silu,
         }, tokenizer, Device, seed, dtype: dtype));
     }
 
