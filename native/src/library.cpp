@@ -93,7 +93,6 @@ void Arguments::dtype(const char* name, gb_dtype value, std::initializer_list<gb
 }
 
 void Arguments::storage(const char* name, gb_dtype value) const {
-    if (device_ == GB_DEVICE_CPU) return dtype(name, value, {GB_FLOAT32});
     dtype(name, value, {GB_FLOAT32, GB_BFLOAT16});
 }
 

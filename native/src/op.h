@@ -11,8 +11,6 @@ namespace gimbal {
 // Argument checks. A check that fails throws an Error naming the argument, what was wanted and what was got.
 class Arguments {
 public:
-    explicit Arguments(gb_device_kind device) : device_(device) {}
-
     // Not null unless the op has nothing to do (`needed` false).
     void pointer(const char* name, const void* value, bool needed = true) const;
     // At least `minimum`.
@@ -25,13 +23,10 @@ public:
     // `condition` holds, else "<name>: wanted <wanted>, got <value>".
     void require(bool condition, const char* name, const char* wanted, double value) const;
     void dtype(const char* name, gb_dtype value, std::initializer_list<gb_dtype> supported) const;
-    // Of activations and weights: float32 on every device, bfloat16 where the device's kernels take it.
+    // Of activations and weights: float32 or bfloat16.
     void storage(const char* name, gb_dtype value) const;
     // Of what meets weights of a type: the same, or float32.
     void beside(gb_dtype weights, const char* name, gb_dtype value) const;
-
-private:
-    gb_device_kind device_;
 };
 
 // Runs an op: `checks` on every device, then the function that `choose` picks from the table of the context's backend,
@@ -40,7 +35,7 @@ template <class Checks, class Choose, class... Args>
 gb_status run(const char* operation, gb_context* context, Checks&& checks, Choose choose, Args... args) noexcept {
     return guard(operation, [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
-        checks(Arguments(context->kind()));
+        checks(Arguments());
         context->launch(operation, choose, args...);
     });
 }

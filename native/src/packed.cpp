@@ -28,8 +28,8 @@ gb_packed::~gb_packed() {
 int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
     int64_t bytes = 0;
     guard("gb_packed_bytes", [&] {
-        check_sizes(Arguments(GB_DEVICE_META), n, k, dtype);
-        bytes = panel_count(n) * kPanelColumns * k * static_cast<int64_t>(sizeof(float));
+        check_sizes(Arguments(), n, k, dtype);
+        bytes = panel_count(n) * kPanelColumns * packed_words(k, dtype) * static_cast<int64_t>(sizeof(float));
     });
     return bytes;
 }
@@ -37,7 +37,7 @@ int64_t gb_packed_bytes(int64_t n, int64_t k, gb_dtype dtype) {
 gb_status gb_packed_create(gb_context* context, int64_t n, int64_t k, gb_dtype dtype, gb_packed** packed) {
     return guard("gb_packed_create", [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
-        const Arguments check(context->kind());
+        const Arguments check;
         check.pointer("packed", packed);
         check_sizes(check, n, k, dtype);
         auto created = std::make_unique<gb_packed>();
@@ -58,9 +58,12 @@ gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b
                            gb_dtype b_dtype, uint64_t version) {
     return guard("gb_packed_update", [&] {
         if (context == nullptr) throw Error(GB_INVALID_ARGUMENT, "context is null");
-        const Arguments check(context->kind());
+        const Arguments check;
         check.pointer("packed", packed);
-        check.storage("b_dtype", b_dtype);
+        if (context->kind() == GB_DEVICE_CUDA)
+            check.dtype("b_dtype", b_dtype, {packed->dtype}); // read where it lies
+        else
+            check.beside(packed->dtype, "b_dtype", b_dtype);
         check.flag("trans_b", trans_b);
         const int64_t n = packed->n, k = packed->k;
         check.pointer("b", b, n > 0 && k > 0);
@@ -70,12 +73,13 @@ gb_status gb_packed_update(gb_context* context, gb_packed* packed, const void* b
         packed->source_stride = ldb;
         packed->source_transposed = trans_b != 0;
         if (context->kind() == GB_DEVICE_CPU && k > 0) {
-            const auto* values = static_cast<const float*>(b);
+            const int64_t words = packed_words(k, packed->dtype);
             const CpuOps& ops = cpu_ops();
             Team::run(n * k < 65536 ? 1 : context->cpu().threads, panel_count(n), [&](int64_t panel) {
                 const int64_t first = panel * kPanelColumns;
                 const int64_t columns = n - first < kPanelColumns ? n - first : kPanelColumns;
-                ops.pack_columns(values, ldb, trans_b != 0, first, columns, k, packed->panels + first * k);
+                ops.pack_columns(b, ldb, trans_b != 0, first, columns, k, packed->panels + first * words, b_dtype,
+                                 packed->dtype);
             });
         }
         packed->filled = true;

@@ -1,8 +1,10 @@
 // gb_packed: a right-hand matrix in the layout of the kernels. A CUDA device reads the matrix where it lies.
 //
-// On the CPU columns lie in panels of 16, zero beyond n; each panel holds all of K, depth-major:
+// On the CPU columns lie in panels of 16, zero beyond n; each panel holds all of K, depth-major, in words of 32 bits: a
+// float32, or the bfloat16 of two neighbouring k (the second 0 behind an odd K):
 //
-//   panel j:  k=0: columns 16j .. 16j+15 | k=1: columns 16j .. 16j+15 | ... | k=K-1
+//   panel j:  k=0: columns 16j .. 16j+15 | k=1: columns 16j .. 16j+15 | ... | k=K-1           (float32)
+//   panel j:  k=0, 1: columns 16j .. 16j+15 | k=2, 3: columns 16j .. 16j+15 | ... | k=K-2, K-1 (bfloat16)
 //
 // so that a kernel of any width reads whole panels side by side, and a block of K is a contiguous piece of each. The
 // layout is the same on every instruction set.
@@ -31,6 +33,10 @@ struct gb_packed {
 
 namespace gimbal {
 
+// Words of a panel's column.
+constexpr int64_t packed_words(int64_t k, gb_dtype dtype) {
+    return dtype == GB_BFLOAT16 ? (k + 1) / 2 : k;
+}
 constexpr int64_t kPanelColumns = 16;
 constexpr int64_t panel_count(int64_t n) {
     return (n + kPanelColumns - 1) / kPanelColumns;

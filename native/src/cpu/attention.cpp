@@ -6,6 +6,7 @@
 #include "cpu/attention/forward.h"
 #include "cpu/cpu.h"
 #include "cpu/scratch.h"
+#include "cpu/storage.h"
 #include "cpu/team.h"
 
 #include <atomic>
@@ -31,69 +32,81 @@ int threads_for(const Cpu& cpu, const SequenceSummary& summary, const gb_attenti
     return work < kSmallWork ? 1 : cpu.threads;
 }
 
-} // namespace
-
-void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const int32_t* q_starts,
-                   const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y, float* lse,
-                   const gb_attention_shape* shape) {
-    const AttentionForward call{static_cast<const float*>(q),
-                                static_cast<const float*>(k),
-                                static_cast<const float*>(v),
-                                {q_starts, k_starts, k_lengths, pages, shape->page_size, shape->max_pages},
-                                static_cast<float*>(y),
-                                lse,
-                                *shape};
-    const SequenceSummary summary = require_sequences(call.sequences, *shape);
+template <class T> void attend(const Cpu& cpu, const AttentionForward<T>& call) {
+    const gb_attention_shape& shape = call.shape;
+    const SequenceSummary summary = require_sequences(call.sequences, shape);
     const int64_t positions = call.positions();
     const int64_t tiles = (summary.most_queries + positions - 1) / positions;
     // Few queries a sequence read its keys cold: all heads in one task then, so that whole rows come from memory once.
     const bool is_decoding = summary.most_queries <= kFewQueries;
-    const int64_t together = is_decoding && shape->sequences >= 2 * cpu.threads ? shape->kv_heads : 1;
-    const int64_t parts = shape->kv_heads / together;
-    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * parts * tiles, [&](int64_t task) {
+    const int64_t together = is_decoding && shape.sequences >= 2 * cpu.threads ? shape.kv_heads : 1;
+    const int64_t parts = shape.kv_heads / together;
+    run_tasks(threads_for(cpu, summary, shape), shape.sequences * parts * tiles, [&](int64_t task) {
         // Late tiles see the most keys: first, so that no thread is left with one at the end.
-        const int64_t tile = tiles - 1 - task / (shape->sequences * parts);
-        const int64_t s = task / parts % shape->sequences, first = tile * positions;
+        const int64_t tile = tiles - 1 - task / (shape.sequences * parts);
+        const int64_t s = task / parts % shape.sequences, first = tile * positions;
         const int64_t left = call.sequences.queries(s) - first;
         if (left <= 0) return true;
         const int64_t count = left < positions ? left : positions;
         TileMemory memory;
-        const int64_t floats = memory.carve(nullptr, count * call.group(), shape->head_dim);
+        const int64_t floats = memory.carve(nullptr, count * call.group(), shape.head_dim);
         float* base = scratch(Scratch::tile, floats);
         if (base == nullptr) return false;
-        memory.carve(base, count * call.group(), shape->head_dim);
+        memory.carve(base, count * call.group(), shape.head_dim);
         for (int64_t head = task % parts * together, h = 0; h < together; ++h)
             ForwardTile(call, memory, s, head + h, is_decoding && h == 0 ? together : 0, first, count).run();
         return true;
     });
 }
 
-void cpu_attention_backward(Cpu& cpu, const void* q, const void* k, const void* v, const void* y, const float* lse,
-                            const void* dy, const int32_t* q_starts, void* dq, void* dk, void* dv,
-                            const gb_attention_shape* shape) {
-    const AttentionBackward call{static_cast<const float*>(q),
-                                 static_cast<const float*>(k),
-                                 static_cast<const float*>(v),
-                                 static_cast<const float*>(y),
-                                 lse,
-                                 static_cast<const float*>(dy),
-                                 {q_starts, q_starts, nullptr, nullptr, 0, 0},
-                                 static_cast<float*>(dq),
-                                 static_cast<float*>(dk),
-                                 static_cast<float*>(dv),
-                                 *shape};
-    const SequenceSummary summary = require_sequences(call.sequences, *shape);
-    const int64_t heads = shape->kv_heads;
-    run_tasks(threads_for(cpu, summary, *shape), shape->sequences * heads, [&](int64_t task) {
+template <class T> void attend_backward(const Cpu& cpu, const AttentionBackward<T>& call) {
+    const gb_attention_shape& shape = call.shape;
+    const SequenceSummary summary = require_sequences(call.sequences, shape);
+    const int64_t heads = shape.kv_heads;
+    run_tasks(threads_for(cpu, summary, shape), shape.sequences * heads, [&](int64_t task) {
         const int64_t s = task / heads, queries = call.sequences.queries(s);
         if (queries == 0) return true;
         BackwardMemory memory;
-        float* base = scratch(Scratch::tile, memory.carve(nullptr, shape->head_dim));
-        float* dots = scratch(Scratch::rows, queries * call.group());
-        if (base == nullptr || dots == nullptr) return false;
-        memory.carve(base, shape->head_dim);
-        BackwardHead(call, memory, dots, s, task % heads).run();
+        float* base = scratch(Scratch::tile, memory.carve(nullptr, shape.head_dim));
+        float* rows = scratch(Scratch::rows, queries * call.group() * BackwardHead<T>::row_floats(shape.head_dim));
+        if (base == nullptr || rows == nullptr) return false;
+        memory.carve(base, shape.head_dim);
+        BackwardHead(call, memory, rows, s, task % heads).run();
         return true;
+    });
+}
+
+} // namespace
+
+void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const int32_t* q_starts,
+                   const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y, float* lse,
+                   const gb_attention_shape* shape) {
+    as_stored(shape->dtype, [&](auto stored) {
+        using T = typename decltype(stored)::Element;
+        const AttentionForward<T> call{
+            stored(q), stored(k), stored(v), {q_starts, k_starts, k_lengths, pages, shape->page_size, shape->max_pages},
+            stored(y), lse,       *shape};
+        attend(cpu, call);
+    });
+}
+
+void cpu_attention_backward(Cpu& cpu, const void* q, const void* k, const void* v, const void* y, const float* lse,
+                            const void* dy, const int32_t* q_starts, void* dq, void* dk, void* dv,
+                            const gb_attention_shape* shape) {
+    as_stored(shape->dtype, [&](auto stored) {
+        using T = typename decltype(stored)::Element;
+        const AttentionBackward<T> call{stored(q),
+                                        stored(k),
+                                        stored(v),
+                                        stored(y),
+                                        lse,
+                                        stored(dy),
+                                        {q_starts, q_starts, nullptr, nullptr, 0, 0},
+                                        stored(dq),
+                                        stored(dk),
+                                        stored(dv),
+                                        *shape};
+        attend_backward(cpu, call);
     });
 }
 

@@ -26,9 +26,9 @@ struct CpuOps {
 #include "ops.def"
 #undef GB_OP
 #undef GB_BACKWARD
-    // Columns first .. first+columns-1 (at most 16) of a right-hand matrix as a panel of packed.h.
-    void (*pack_columns)(const float* b, int64_t ldb, bool transposed, int64_t first, int64_t columns, int64_t k,
-                         float* panel);
+    // Columns first .. first+columns-1 (at most 16) of a right-hand matrix as a panel of packed.h, of `dtype`.
+    void (*pack_columns)(const void* b, int64_t ldb, bool transposed, int64_t first, int64_t columns, int64_t k,
+                         float* panel, gb_dtype b_dtype, gb_dtype dtype);
 };
 
 // The table of the instruction set chosen at load.

@@ -75,11 +75,15 @@ int x86_level() {
     return avx512 ? 4 : 3;
 }
 
+// AVX512_BF16, on a processor of level 4.
+bool has_bf16() { return bit(cpuid(7, 1).a, 5); }
+
 #endif
 
 struct Choice {
     const CpuOps* ops;
     const char* name;
+    bool pair_product = false;
 };
 
 Choice choose() {
@@ -87,6 +91,7 @@ Choice choose() {
     [[maybe_unused]] const auto wanted = [&](const char* isa) { return forced == nullptr || std::strcmp(forced, isa) == 0; };
 #if defined(GB_HAS_V4)
     const int level = x86_level();
+    if (level >= 4 && forced == nullptr && has_bf16()) return {&v4::table, "x86-64-v4+bf16", true};
     if (level >= 4 && wanted("v4")) return {&v4::table, "x86-64-v4"};
     if (level >= 3 && (wanted("v3") || wanted("v4"))) return {&v3::table, "x86-64-v3"};
 #endif
@@ -103,6 +108,8 @@ const Choice& chosen() {
 const CpuOps& cpu_ops() { return *chosen().ops; }
 
 const char* isa_name() { return chosen().name; }
+
+bool has_pair_product() { return chosen().pair_product; }
 
 std::string processor_name() {
 #if defined(GB_HAS_V3)

@@ -7,7 +7,7 @@
 #include "cpu/checks.h"
 #include "cpu/cpu.h"
 #include "cpu/matmul/product.h"
-#include "cpu/simd.h"
+#include "cpu/storage.h"
 #include "packed.h"
 
 namespace gimbal::GB_ISA {
@@ -19,33 +19,35 @@ namespace {
 
 constexpr int64_t kChunk = LinearLogprobChunk::kRows;
 
-void copy_row(const float* from, float* to, int64_t width) {
-    for_lanes(0, width, [&](int64_t j, auto n) { store(to + j, load(from + j, n), n); });
-}
-
 // Rows of a call that count, up to a chunk of them at a time, gathered into the workspace.
 struct Chunk {
-    const float* hidden_rows; // of the call
+    const void* hidden_rows; // of the call
     int64_t hidden_stride, width, vocabulary;
     const int32_t* all_targets;
-    float *logits, *hidden, *dhidden; // of the workspace
+    gb_dtype hidden_dtype;
+    float* logits; // of the workspace
+    void* hidden;
+    float* dhidden;
     int64_t count = 0;
     int64_t row[kChunk]; // where the chunk's rows lie in the call
     int32_t targets[kChunk];
 
-    Chunk(const Cpu& cpu, const void* rows, int64_t stride, const int32_t* t, int64_t total, int64_t w, int64_t v)
-        : hidden_rows(static_cast<const float*>(rows)), hidden_stride(stride), width(w), vocabulary(v), all_targets(t),
+    Chunk(const Cpu& cpu, const void* rows, int64_t stride, const int32_t* t, int64_t total, int64_t w, int64_t v,
+          gb_dtype dtype)
+        : hidden_rows(rows), hidden_stride(stride), width(w), vocabulary(v), all_targets(t), hidden_dtype(dtype),
           logits(static_cast<float*>(cpu.workspace)), hidden(logits + LinearLogprobChunk::rows_of(total) * v),
-          dhidden(hidden + LinearLogprobChunk::rows_of(total) * w) {}
+          dhidden(logits + LinearLogprobChunk::rows_of(total) * (v + w)) {}
 
     void add(int64_t r) {
-        copy_row(hidden_rows + r * hidden_stride, hidden + count * width, width);
+        as_stored(hidden_dtype, [&](auto stored) {
+            copy_elements(stored(hidden_rows) + r * hidden_stride, stored(hidden) + count * width, width);
+        });
         row[count] = r;
         targets[count++] = all_targets[r];
     }
 
     // logits = hidden head^T
-    void project(Cpu& cpu, const float* head, const gb_packed* packed_head) const {
+    void project(Cpu& cpu, const void* head, const gb_packed* packed_head, gb_dtype head_dtype) const {
         multiply(cpu, {.a = hidden,
                        .b = head,
                        .packed = packed_head != nullptr ? packed_head->panels : nullptr,
@@ -59,7 +61,9 @@ struct Chunk {
                        .ldc = vocabulary,
                        .trans_a = false,
                        .trans_b = true,
-                       .accumulate = false});
+                       .accumulate = false,
+                       .a_dtype = hidden_dtype,
+                       .b_dtype = packed_head != nullptr ? packed_head->dtype : head_dtype});
     }
 };
 
@@ -80,9 +84,10 @@ template <class Counts, class Flush> void for_chunks(Chunk& chunk, int64_t rows,
 
 void cpu_linear_logprob(Cpu& cpu, const void* hidden, const void* head, const gb_packed* packed_head,
                         const int32_t* targets, float* logprob, float* entropy, float* lse, int64_t rows, int64_t width,
-                        int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype, gb_dtype) {
+                        int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype,
+                        gb_dtype head_dtype) {
     require_targets(targets, rows, vocabulary, -1);
-    Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary);
+    Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary, hidden_dtype);
     float part_logprob[kChunk], part_entropy[kChunk], part_lse[kChunk];
     const auto counts = [&](int64_t r) {
         if (targets[r] >= 0) return true;
@@ -92,9 +97,9 @@ void cpu_linear_logprob(Cpu& cpu, const void* hidden, const void* head, const gb
         return false;
     };
     for_chunks(chunk, rows, counts, [&] {
-        chunk.project(cpu, static_cast<const float*>(head), packed_head);
+        chunk.project(cpu, head, packed_head, head_dtype);
         cpu_logprob_gather(cpu, chunk.logits, chunk.targets, part_logprob, part_entropy, part_lse, chunk.count,
-                           vocabulary, vocabulary, temperature, hidden_dtype);
+                           vocabulary, vocabulary, temperature, GB_FLOAT32);
         for (int64_t i = 0; i < chunk.count; ++i) {
             logprob[chunk.row[i]] = part_logprob[i];
             if (entropy != nullptr) entropy[chunk.row[i]] = part_entropy[i];
@@ -107,14 +112,13 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
                                  const int32_t* targets, const float* lse, const float* entropy, const float* dlogprob,
                                  const float* dentropy, void* dhidden, float* dhead, int64_t rows, int64_t width,
                                  int64_t vocabulary, int64_t hidden_stride, float temperature, gb_dtype hidden_dtype,
-                                 gb_dtype) {
+                                 gb_dtype head_dtype) {
     require_targets(targets, rows, vocabulary, -1);
-    Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary);
+    Chunk chunk(cpu, hidden, hidden_stride, targets, rows, width, vocabulary, hidden_dtype);
     float part_lse[kChunk], part_entropy[kChunk], part_dlogprob[kChunk], part_dentropy[kChunk];
-    auto* out = static_cast<float*>(dhidden);
     const auto counts = [&](int64_t r) {
         if (targets[r] >= 0 && (dlogprob[r] != 0.0f || (dentropy != nullptr && dentropy[r] != 0.0f))) return true;
-        for_lanes(0, width, [&](int64_t j, auto n) { store(out + r * width + j, zero(), n); });
+        as_stored(hidden_dtype, [&](auto stored) { clear_elements(stored(dhidden) + r * width, width); });
         return false;
     };
     for_chunks(chunk, rows, counts, [&] {
@@ -125,12 +129,12 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
             part_entropy[i] = dentropy != nullptr ? entropy[r] : 0.0f;
             part_dentropy[i] = dentropy != nullptr ? dentropy[r] : 0.0f;
         }
-        chunk.project(cpu, static_cast<const float*>(head), packed_head);
+        chunk.project(cpu, head, packed_head, head_dtype);
         cpu_logprob_gather_backward(cpu, chunk.logits, chunk.targets, part_lse, part_entropy, part_dlogprob,
                                     part_dentropy, chunk.logits, chunk.count, vocabulary, vocabulary, temperature,
-                                    hidden_dtype);
+                                    GB_FLOAT32);
         Product product{.a = chunk.logits,
-                        .b = static_cast<const float*>(head),
+                        .b = head,
                         .packed = nullptr,
                         .bias = nullptr,
                         .c = chunk.dhidden,
@@ -142,12 +146,16 @@ void cpu_linear_logprob_backward(Cpu& cpu, const void* hidden, const void* head,
                         .ldc = width,
                         .trans_a = false,
                         .trans_b = false,
-                        .accumulate = false};
+                        .accumulate = false,
+                        .b_dtype = head_dtype};
         multiply(cpu, product);
-        for (int64_t i = 0; i < chunk.count; ++i)
-            copy_row(chunk.dhidden + i * width, out + chunk.row[i] * width, width);
+        as_stored(hidden_dtype, [&](auto stored) {
+            for (int64_t i = 0; i < chunk.count; ++i)
+                copy_elements(chunk.dhidden + i * width, stored(dhidden) + chunk.row[i] * width, width);
+        });
         if (dhead == nullptr) return;
         product.b = chunk.hidden;
+        product.b_dtype = hidden_dtype;
         product.c = dhead;
         product.m = vocabulary;
         product.k = chunk.count;

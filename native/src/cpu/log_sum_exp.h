@@ -6,8 +6,8 @@
 // adds nothing; a NaN anywhere makes the sums NaN.
 #pragma once
 
+#include "cpu/bfloat16.h"
 #include "cpu/math.h"
-#include "cpu/simd.h"
 
 namespace gimbal::GB_ISA {
 
@@ -17,7 +17,7 @@ constexpr int64_t kVocabularyBlock = 512;
 constexpr int64_t kBlocksTogether = 4;
 
 // z = logits / T, taken as one product with 1/T; the product with 1 is exact, so T = 1 needs no case of its own.
-template <class Lanes> GB_INLINE F16 load_scaled(const float* logits, F16 inverse_temperature, Lanes n) {
+template <class T, class Lanes> GB_INLINE F16 load_scaled(const T* logits, F16 inverse_temperature, Lanes n) {
     return load(logits, n, -kInfinity) * inverse_temperature;
 }
 
@@ -26,14 +26,15 @@ struct LogSumExpBlock {
 };
 
 // Of at most kVocabularyBlock logits.
-GB_INLINE float highest_of_block(const float* logits, int64_t count, F16 inverse_temperature) {
+template <class T> GB_INLINE float highest_of_block(const T* logits, int64_t count, F16 inverse_temperature) {
     F16 highest = broadcast(-kInfinity);
     for_lanes(0, count,
               [&](int64_t j, auto n) { highest = max(load_scaled(logits + j, inverse_temperature, n), highest); });
     return reduce_max(highest);
 }
 
-GB_INLINE LogSumExpBlock log_sum_exp_block(const float* logits, int64_t count, F16 inverse_temperature, float highest) {
+template <class T>
+GB_INLINE LogSumExpBlock log_sum_exp_block(const T* logits, int64_t count, F16 inverse_temperature, float highest) {
     // With -inf as the shift, -inf - -inf would be NaN.
     const F16 shift = broadcast(highest == -kInfinity ? 0.0f : highest);
     F16 sum = zero(), weighted = zero();
@@ -80,7 +81,7 @@ struct LogSumExp {
     GB_INLINE float logprob(float z) const { return (z - max) - log_sum(); }
 };
 
-GB_INLINE LogSumExp log_sum_exp(const float* logits, int64_t vocabulary, float inverse_temperature) {
+template <class T> GB_INLINE LogSumExp log_sum_exp(const T* logits, int64_t vocabulary, float inverse_temperature) {
     const F16 scale = broadcast(inverse_temperature);
     const auto count = [&](int64_t j) { return vocabulary - j < kVocabularyBlock ? vocabulary - j : kVocabularyBlock; };
     LogSumExp total;

@@ -2,7 +2,7 @@
 // so that no sum is split and its bits do not depend on the number of threads.
 #pragma once
 
-#include "cpu/simd.h"
+#include "cpu/storage.h"
 #include "cpu/team.h"
 
 namespace gimbal::GB_ISA {
@@ -44,7 +44,7 @@ template <class Term> void sum_over_rows(int threads, float* y, int64_t rows, in
 }
 
 // A gradient of an activation: written, or added to what is there.
-template <class Lanes> GB_INLINE void store_gradient(float* dx, F16 value, bool accumulate, Lanes n) {
+template <class T, class Lanes> GB_INLINE void store_gradient(T* dx, F16 value, bool accumulate, Lanes n) {
     store(dx, accumulate ? load(dx, n) + value : value, n);
 }
 

@@ -5,6 +5,7 @@
 #include "cpu/log_sum_exp.h"
 #include "cpu/rows.h"
 #include "cpu/scratch.h"
+#include "cpu/storage.h"
 #include "cpu/truncation.h"
 #include "status.h"
 
@@ -61,17 +62,30 @@ Drawn draw(const float* p, int64_t vocabulary, double u) {
     return {token, mass};
 }
 
+// A row as floats: where it lies, or widened. Null if there is no memory.
+const float* float_row(const void* logits, int64_t first, int64_t vocabulary, gb_dtype dtype) {
+    if (dtype == GB_FLOAT32) return static_cast<const float*>(logits) + first;
+    float* row = scratch(Scratch::tile, vocabulary);
+    if (row != nullptr) copy_elements(static_cast<const bf16*>(logits) + first, row, vocabulary);
+    return row;
+}
+
 } // namespace
 
 void cpu_sample_token(Cpu& cpu, const void* logits, const int64_t* samples, const int32_t* positions,
                       const gb_step_state* state, int32_t* tokens, float* logprob, float* truncated_logprob,
-                      int64_t rows, int64_t vocabulary, int64_t logits_stride, const gb_sampling* sampling, gb_dtype) {
+                      int64_t rows, int64_t vocabulary, int64_t logits_stride, const gb_sampling* sampling,
+                      gb_dtype dtype) {
     const bool greedy = sampling->temperature == 0;
     const float inverse_temperature = greedy ? 1.0f : 1.0f / sampling->temperature;
     const bool by_k = sampling->top_k > 0 && sampling->top_k < vocabulary, by_top_p = sampling->top_p < 1;
     std::atomic<bool> no_memory{false};
     for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
-        const float* z = static_cast<const float*>(logits) + r * logits_stride;
+        const float* z = float_row(logits, r * logits_stride, vocabulary, dtype);
+        if (z == nullptr) {
+            no_memory.store(true, std::memory_order_relaxed);
+            return;
+        }
         const LogSumExp total = log_sum_exp(z, vocabulary, inverse_temperature);
         int64_t token = -1;
         float truncated = 0;

@@ -6,7 +6,7 @@
 namespace gimbal {
 namespace {
 
-constexpr int kSlots = 4;
+constexpr int kSlots = 5;
 
 struct Block {
     void* memory = nullptr;

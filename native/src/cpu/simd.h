@@ -315,6 +315,12 @@ GB_INLINE F16 load(const float* p, Full, float) { return load(p, Full{}); }
 GB_INLINE M16 operator>(F16 a, F16 b) { return b < a; }
 GB_INLINE M16 operator>=(F16 a, F16 b) { return b <= a; }
 
+// Lanes below `limit` of the 16 lanes from `first` on.
+GB_INLINE M16 lanes_below(int64_t limit, int64_t first = 0) {
+    alignas(64) static constexpr float kIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return load(kIndex) < broadcast(static_cast<float>(limit - first));
+}
+
 // The fixed tree: lane i with i + 8, then + 4, + 2, + 1.
 #if defined(GB_ISA_V4) || defined(GB_ISA_V3)
 #if defined(GB_ISA_V4)

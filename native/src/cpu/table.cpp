@@ -8,8 +8,8 @@ namespace gimbal::GB_ISA {
 #include "ops.def"
 #undef GB_OP
 #undef GB_BACKWARD
-void pack_columns(const float* b, int64_t ldb, bool transposed, int64_t first, int64_t columns, int64_t k,
-                  float* panel);
+void pack_columns(const void* b, int64_t ldb, bool transposed, int64_t first, int64_t columns, int64_t k, float* panel,
+                  gb_dtype b_dtype, gb_dtype dtype);
 
 extern const CpuOps table;
 const CpuOps table = {

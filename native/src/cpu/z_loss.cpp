@@ -2,6 +2,7 @@
 #include "cpu/cpu.h"
 #include "cpu/math.h"
 #include "cpu/rows.h"
+#include "cpu/storage.h"
 #include "cpu/team.h"
 
 namespace gimbal::GB_ISA {
@@ -17,14 +18,16 @@ void cpu_z_loss(Cpu& cpu, const float* lse, float* losses, int64_t rows, float c
 }
 
 void cpu_z_loss_backward(Cpu& cpu, const void* logits, const float* lse, const float* dlosses, void* dlogits,
-                         int64_t rows, int64_t vocabulary, int64_t logits_stride, float coefficient, gb_dtype) {
-    for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
-        const float* z = static_cast<const float*>(logits) + r * logits_stride;
-        float* dz = static_cast<float*>(dlogits) + r * vocabulary;
-        const F16 row_lse = broadcast(lse[r]), factor = broadcast(2.0f * coefficient * dlosses[r] * lse[r]);
-        const bool absent = dlosses[r] == 0.0f; // its logits are not read
-        for_lanes(0, vocabulary, [&](int64_t j, auto n) {
-            store(dz + j, absent ? zero() : factor * exp(load(z + j, n) - row_lse), n);
+                         int64_t rows, int64_t vocabulary, int64_t logits_stride, float coefficient, gb_dtype dtype) {
+    as_stored(dtype, [&](auto stored) {
+        for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
+            const auto* z = stored(logits) + r * logits_stride;
+            auto* dz = stored(dlogits) + r * vocabulary;
+            const F16 row_lse = broadcast(lse[r]), factor = broadcast(2.0f * coefficient * dlosses[r] * lse[r]);
+            const bool absent = dlosses[r] == 0.0f; // its logits are not read
+            for_lanes(0, vocabulary, [&](int64_t j, auto n) {
+                store(dz + j, absent ? zero() : factor * exp(load(z + j, n) - row_lse), n);
+            });
         });
     });
 }

@@ -2,8 +2,8 @@ using Gimbal.Tensors;
 
 namespace Gimbal.Tests;
 
-/// <summary>Attention of bfloat16, which CUDA devices have. The formula takes the rounded inputs, in double.</summary>
-public class AttentionBFloat16Tests
+/// <summary>Attention of bfloat16. The formula takes the rounded inputs, in double.</summary>
+public abstract class AttentionBFloat16Tests(bool onCuda)
 {
     public static readonly TheoryData<int, int, int, int> Shapes = new()
     {
@@ -86,7 +86,7 @@ public class AttentionBFloat16Tests
         Assert.InRange(reference.Select((wanted, i) => Math.Abs(actual[i] - wanted) / (Math.Abs(wanted) + typical)).Max(), 0, tolerance);
     }
 
-    private static void On(Action<Subject> body) => TestDevice.OnCuda(() =>
+    private void On(Action<Subject> body) => TestDevice.On(onCuda, () =>
     {
         using Subject subject = new();
         body(subject);
@@ -188,3 +188,7 @@ public class AttentionBFloat16Tests
         }
     }
 }
+
+public sealed class AttentionBFloat16OnCpu() : AttentionBFloat16Tests(onCuda: false);
+
+public sealed class AttentionBFloat16OnCuda() : AttentionBFloat16Tests(onCuda: true);

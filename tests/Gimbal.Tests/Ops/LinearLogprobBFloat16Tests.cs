@@ -2,15 +2,15 @@ using Gimbal.Tensors;
 
 namespace Gimbal.Tests;
 
-/// <summary>The head in bfloat16, on a CUDA device: the bits of its parts, whose own tests compare them with formulas.</summary>
-public class LinearLogprobBFloat16Tests
+/// <summary>The head in bfloat16: the bits of its parts, whose own tests compare them with formulas.</summary>
+public abstract class LinearLogprobBFloat16Tests(bool onCuda)
 {
     [Theory]
     [InlineData(1, 24, 70, true)]
     [InlineData(40, 33, 513, true)]
     [InlineData(128, 64, 90, true)]
     [InlineData(40, 33, 70, false)]
-    public void HasTheBitsOfItsParts(int rows, int width, int vocabulary, bool half) => TestDevice.OnCuda(() =>
+    public void HasTheBitsOfItsParts(int rows, int width, int vocabulary, bool half) => TestDevice.On(onCuda, () =>
     {
         using Subject s = new();
         DType dtype = half ? DType.BFloat16 : DType.Float32;
@@ -42,7 +42,7 @@ public class LinearLogprobBFloat16Tests
     });
 
     [Fact]
-    public void RowsLeftOutChangeNoBits() => TestDevice.OnCuda(() =>
+    public void RowsLeftOutChangeNoBits() => TestDevice.On(onCuda, () =>
     {
         using Subject s = new();
         const int Rows = 300, Width = 16, Vocabulary = 40;
@@ -89,3 +89,7 @@ public class LinearLogprobBFloat16Tests
         }
     }
 }
+
+public sealed class LinearLogprobBFloat16OnCpu() : LinearLogprobBFloat16Tests(onCuda: false);
+
+public sealed class LinearLogprobBFloat16OnCuda() : LinearLogprobBFloat16Tests(onCuda: true);

@@ -2,8 +2,8 @@ using Gimbal.Tensors;
 
 namespace Gimbal.Tests;
 
-/// <summary>Matrix products of bfloat16, which CUDA devices have; the CPU refuses them.</summary>
-public class MatmulBFloat16Tests
+/// <summary>Matrix products of bfloat16. CPU and CUDA devices add in orders of their own.</summary>
+public abstract class MatmulBFloat16Tests(bool onCuda)
 {
     public static readonly TheoryData<int, int, int> Shapes = new()
     {
@@ -88,7 +88,7 @@ public class MatmulBFloat16Tests
         }
     });
 
-    private static void On(Action<Device> body) => TestDevice.OnCuda(() =>
+    private void On(Action<Device> body) => TestDevice.On(onCuda, () =>
     {
         using Device device = TestDevice.Open();
         body(device);
@@ -206,3 +206,7 @@ public class MatmulBFloat16Tests
         }
     }
 }
+
+public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests(onCuda: false);
+
+public sealed class MatmulBFloat16OnCuda() : MatmulBFloat16Tests(onCuda: true);

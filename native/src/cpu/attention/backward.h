@@ -8,13 +8,16 @@
 
 #include "cpu/attention/block.h"
 #include "cpu/math.h"
+#include "cpu/storage.h"
 
 namespace gimbal::GB_ISA {
 
-struct AttentionBackward {
-    const float *q, *k, *v, *y, *lse, *dy;
+template <class T> struct AttentionBackward {
+    const T *q, *k, *v, *y;
+    const float* lse;
+    const T* dy;
     Sequences sequences;
-    float *dq, *dk, *dv;
+    T *dq, *dk, *dv;
     gb_attention_shape shape;
 
     int64_t group() const { return shape.q_heads / shape.kv_heads; }
@@ -42,13 +45,17 @@ struct BackwardMemory {
     }
 };
 
-class BackwardHead {
+template <class T> class BackwardHead {
 public:
-    // `dots` holds D = sum_d dy y of every query and head of the group: group * queries floats.
-    BackwardHead(const AttentionBackward& call, const BackwardMemory& memory, float* dots, int64_t s, int64_t kv_head)
-        : call_(call), memory_(memory), dots_(dots), kv_head_(kv_head), head_dim_(call.shape.head_dim),
-          width_(padded(head_dim_)), group_(call.group()), length_(call.sequences.queries(s)),
-          token_(call.sequences.q_starts[s]) {}
+    // `rows` is room for what every query and head of the group has: row_floats() each.
+    BackwardHead(const AttentionBackward<T>& call, const BackwardMemory& memory, float* rows, int64_t s,
+                 int64_t kv_head)
+        : call_(call), memory_(memory), kv_head_(kv_head), head_dim_(call.shape.head_dim), width_(padded(head_dim_)),
+          group_(call.group()), length_(call.sequences.queries(s)), token_(call.sequences.q_starts[s]), dots_(rows),
+          dq_(rows + group_ * length_) {}
+
+    // D = sum_d dy y and, where dq cannot grow in place, its sums.
+    static int64_t row_floats(int64_t head_dim) { return 1 + (kInPlace ? 0 : padded(head_dim)); }
 
     void run() {
         for (int64_t h = 0; h < group_; ++h)
@@ -56,17 +63,22 @@ public:
                 dots_[h * length_ + i] = dot(dy_row(h, i), y_row(h, i));
         for (int64_t block = 0; block < length_; block += kBlockKeys)
             add_keys(block);
+        if constexpr (!kInPlace)
+            for (int64_t h = 0; h < group_; ++h)
+                write(dq_ + h * length_ * width_, call_.dq + q_at(h, 0), call_.shape.q_stride, length_, false);
     }
 
 private:
+    static constexpr bool kInPlace = std::is_same_v<T, float>;
+
     int64_t head(int64_t h) const { return kv_head_ * group_ + h; }
     int64_t q_at(int64_t h, int64_t i) const { return (token_ + i) * call_.shape.q_stride + head(h) * head_dim_; }
     int64_t y_at(int64_t h, int64_t i) const { return (token_ + i) * call_.shape.y_stride + head(h) * head_dim_; }
     int64_t k_at(int64_t j) const { return (token_ + j) * call_.shape.kv_stride + kv_head_ * head_dim_; }
-    const float* y_row(int64_t h, int64_t i) const { return call_.y + y_at(h, i); }
-    const float* dy_row(int64_t h, int64_t i) const { return call_.dy + y_at(h, i); }
+    const T* y_row(int64_t h, int64_t i) const { return call_.y + y_at(h, i); }
+    const T* dy_row(int64_t h, int64_t i) const { return call_.dy + y_at(h, i); }
 
-    float dot(const float* a, const float* b) const {
+    float dot(const T* a, const T* b) const {
         F16 sum = zero();
         for_lanes(0, head_dim_, [&](int64_t d, auto n) { sum = fma(load(a + d, n), load(b + d, n), sum); });
         return reduce_add(sum);
@@ -78,10 +90,10 @@ private:
     }
 
     // Copies or adds `count` rows of the tile's memory out to rows at `stride`.
-    void write(const float* rows, float* out, int64_t stride, int64_t count, bool add) const {
+    template <class To> void write(const float* rows, To* out, int64_t stride, int64_t count, bool add) const {
         for (int64_t r = 0; r < count; ++r)
             for_lanes(0, head_dim_, [&](int64_t d, auto n) {
-                float* to = out + r * stride + d;
+                To* to = out + r * stride + d;
                 const F16 value = load(rows + r * width_ + d, n);
                 store(to, add ? load(to, n) + value : value, n);
             });
@@ -90,7 +102,7 @@ private:
     void add_keys(int64_t block) {
         const gb_attention_shape& shape = call_.shape;
         const int64_t count = length_ - block < kBlockKeys ? length_ - block : kBlockKeys;
-        const float *k = call_.k + k_at(block), *v = call_.v + k_at(block);
+        const T *k = call_.k + k_at(block), *v = call_.v + k_at(block);
         pack_keys(k, shape.kv_stride, count, head_dim_, memory_.key_panels);
         pack_keys(v, shape.kv_stride, count, head_dim_, memory_.value_panels);
         const PaddedRows keys = padded_rows(k, shape.kv_stride, count, head_dim_, memory_.keys);
@@ -107,7 +119,7 @@ private:
     void add_queries(int64_t block, int64_t count, const PaddedRows& keys, int64_t h, int64_t i) {
         const gb_attention_shape& shape = call_.shape;
         const int64_t rows = length_ - i < kBlockKeys ? length_ - i : kBlockKeys;
-        const float *q = call_.q + q_at(h, i), *dy = dy_row(h, i);
+        const T *q = call_.q + q_at(h, i), *dy = dy_row(h, i);
         pack_rows(q, shape.q_stride, rows, head_dim_, memory_.query_panels);
         pack_rows(dy, shape.y_stride, rows, head_dim_, memory_.dy_panels);
         score_rows(memory_.query_panels, memory_.key_panels, 0, rows, head_dim_, memory_.weights);
@@ -122,7 +134,10 @@ private:
                                     width_, memory_.dk);
         clear(memory_.dq);
         add_weighted<kBlockKeys, 1>(memory_.dscores, nullptr, keys, rows, count, width_, memory_.dq);
-        write(memory_.dq, call_.dq + q_at(h, i), shape.q_stride, rows, block > 0);
+        if constexpr (kInPlace)
+            write(memory_.dq, call_.dq + q_at(h, i), shape.q_stride, rows, block > 0);
+        else
+            write(memory_.dq, dq_ + (h * length_ + i) * width_, width_, rows, block > 0);
     }
 
     // Row r of the tile: scores become p = exp(scale s - lse), dp becomes scale p (dp - D); 0 beyond `visible` keys.
@@ -140,10 +155,10 @@ private:
         }
     }
 
-    const AttentionBackward& call_;
+    const AttentionBackward<T>& call_;
     const BackwardMemory& memory_;
-    float* dots_;
     const int64_t kv_head_, head_dim_, width_, group_, length_, token_;
+    float *const dots_, *const dq_;
 };
 
 } // namespace gimbal::GB_ISA

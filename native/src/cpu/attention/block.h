@@ -20,45 +20,43 @@ GB_INLINE int64_t padded(int64_t head_dim) {
     return panel_count(head_dim) * kLanes;
 }
 
-// Lanes below `limit` of the 16 lanes from `first` on.
-GB_INLINE M16 lanes_below(int64_t limit, int64_t first) {
-    alignas(64) static constexpr float kIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    return load(kIndex) < broadcast(static_cast<float>(limit - first));
-}
-
 // Rows of a matrix whose channels are padded with zeros to whole vectors.
 struct PaddedRows {
     const float* data;
     int64_t stride;
 };
 
-// `count` rows of head_dim channels: in place if they are whole vectors, else copied to `room` (count,
+// `count` rows of head_dim channels: in place if they are whole vectors of float32, else copied to `room` (count,
 // padded(head_dim)).
-GB_INLINE PaddedRows padded_rows(const float* rows, int64_t stride, int64_t count, int64_t head_dim, float* room) {
+template <class T>
+GB_INLINE PaddedRows padded_rows(const T* rows, int64_t stride, int64_t count, int64_t head_dim, float* room) {
     const int64_t width = padded(head_dim);
-    if (width == head_dim) return {rows, stride};
+    if constexpr (std::is_same_v<T, float>)
+        if (width == head_dim) return {rows, stride};
     for (int64_t r = 0; r < count; ++r)
         for_lanes(0, head_dim, [&](int64_t d, auto n) { store(room + r * width + d, load(rows + r * stride + d, n)); });
     return {room, width};
 }
 
 // Keys (or values) of a block as two panels of 16, channel-major; keys beyond `count` are 0.
-GB_INLINE void pack_keys(const float* keys, int64_t stride, int64_t count, int64_t head_dim, float* panels) {
+template <class T>
+GB_INLINE void pack_keys(const T* keys, int64_t stride, int64_t count, int64_t head_dim, float* panels) {
     const PanelSource source{keys, stride, true};
     for (int64_t first = 0; first < kBlockKeys; first += kLanes) {
         const int64_t left = count - first;
         const int lanes = left >= kLanes ? static_cast<int>(kLanes) : left > 0 ? static_cast<int>(left) : 0;
-        pack_panel(source, first, 0, lanes, head_dim, kLanes, panels + first * head_dim);
+        pack_panel<float>(source, first, 0, lanes, head_dim, kLanes, panels + first * head_dim);
     }
 }
 
 // Rows (queries) as the left panels of a product, in groups of at most kTileRows. Loses 15 floats behind the last.
-GB_INLINE void pack_rows(const float* rows, int64_t stride, int64_t count, int64_t head_dim, float* panels) {
+template <class T>
+GB_INLINE void pack_rows(const T* rows, int64_t stride, int64_t count, int64_t head_dim, float* panels) {
     const RowGroups groups(count);
     const PanelSource source{rows, stride, true};
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g), height = groups.row(g + 1) - row;
-        pack_panel(source, row, 0, static_cast<int>(height), head_dim, height, panels + row * head_dim);
+        pack_panel<float>(source, row, 0, static_cast<int>(height), head_dim, height, panels + row * head_dim);
     }
 }
 

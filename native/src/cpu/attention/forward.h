@@ -6,15 +6,17 @@
 
 #include "cpu/attention/block.h"
 #include "cpu/math.h"
+#include "cpu/storage.h"
 
 namespace gimbal::GB_ISA {
 
 constexpr int64_t kTileQueries = 64; // rows that share a block's transposition
 
-struct AttentionForward {
-    const float *q, *k, *v;
+template <class T> struct AttentionForward {
+    const T *q, *k, *v;
     Sequences sequences;
-    float *y, *lse;
+    T* y;
+    float* lse;
     gb_attention_shape shape;
 
     int64_t group() const { return shape.q_heads / shape.kv_heads; }
@@ -76,11 +78,11 @@ GB_INLINE void merge_split(const RowStates& total, const RowStates& part, int64_
     total.sum[row] = sum;
 }
 
-class ForwardTile {
+template <class T> class ForwardTile {
 public:
     // Positions first .. first+positions-1 of the queries of sequence s. Fetches keys and values of `fetched_heads`
     // heads from kv_head on, for itself and those that follow.
-    ForwardTile(const AttentionForward& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t fetched_heads,
+    ForwardTile(const AttentionForward<T>& call, TileMemory& memory, int64_t s, int64_t kv_head, int64_t fetched_heads,
                 int64_t first, int64_t positions)
         : call_(call), memory_(memory), s_(s), kv_head_(kv_head), fetched_heads_(fetched_heads),
           head_dim_(call.shape.head_dim), width_(padded(head_dim_)), group_(call.group()), rows_(positions * group_),
@@ -113,9 +115,8 @@ private:
 
     void load_queries() {
         for (int64_t r = 0; r < rows_; ++r) {
-            const float* from = call_.q + (token_ + r / group_) * call_.shape.q_stride + head(r) * head_dim_;
-            float* to = memory_.queries + r * head_dim_;
-            for_lanes(0, head_dim_, [&](int64_t d, auto n) { store(to + d, load(from + d, n), n); });
+            const T* from = call_.q + (token_ + r / group_) * call_.shape.q_stride + head(r) * head_dim_;
+            copy_elements(from, memory_.queries + r * head_dim_, head_dim_);
         }
         pack_rows(memory_.queries, head_dim_, rows_, head_dim_, memory_.query_panels);
     }
@@ -127,12 +128,12 @@ private:
     // Brings keys and values of a block into the cache, in the order in which they lie, before their heads are picked
     // out of the rows. By loads: hints that come faster than memory answers are dropped.
     void fetch_block(int64_t offset, int64_t count) const {
-        constexpr int64_t kLine = 16;
+        constexpr int64_t kLine = 64 / sizeof(T);
         const int64_t width = fetched_heads_ * head_dim_;
-        for (const float* row : {call_.k + offset, call_.v + offset})
+        for (const T* row : {call_.k + offset, call_.v + offset})
             for (int64_t j = 0; j < count; ++j, row += call_.shape.kv_stride)
                 for (int64_t d = 0; d < width; d += kLine)
-                    static_cast<void>(*static_cast<const volatile float*>(row + d));
+                    static_cast<void>(*reinterpret_cast<const volatile char*>(row + d));
     }
 
     void add_block(const RowStates& states, int64_t block) {
@@ -196,7 +197,7 @@ private:
         const RowStates& total = memory_.total;
         for (int64_t r = 0; r < rows_; ++r) {
             const int64_t token = token_ + r / group_;
-            float* y = call_.y + token * call_.shape.y_stride + head(r) * head_dim_;
+            T* y = call_.y + token * call_.shape.y_stride + head(r) * head_dim_;
             const F16 inverse = broadcast(1.0f) / broadcast(total.sum[r]);
             for_lanes(0, head_dim_,
                       [&](int64_t d, auto n) { store(y + d, load(total.accumulator + r * width_ + d) * inverse, n); });
@@ -205,7 +206,7 @@ private:
         }
     }
 
-    const AttentionForward& call_;
+    const AttentionForward<T>& call_;
     TileMemory& memory_;
     const int64_t s_, kv_head_, fetched_heads_, head_dim_, width_, group_, rows_, keys_, position_, token_;
 };

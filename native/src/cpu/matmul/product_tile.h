@@ -28,23 +28,38 @@ struct Ahead {
 // Fewer rows run as fast as memory streams by itself.
 constexpr int kFetchingRows = 3;
 
-template <int Rows, int Panels>
-void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
-                  const Output& out) {
-    F16 sum[Rows][Panels];
-    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
+// The chains of a tile over `depth` words.
+template <class Chain, int Rows, int Panels>
+GB_INLINE void run_chains(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t depth,
+                          const Ahead& ahead, int64_t ldc) {
     const float *next_b = ahead.b, *next_c = ahead.c;
     // In as many pieces as there are rows, a row of the next outputs with each.
-    for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += out.ldc) {
+    for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += ldc) {
         unroll<Panels>([&](auto p) { prefetch(next_c + p * kLanes); });
         const int64_t end = depth * (r + 1) / Rows;
-        multiply_tile<Rows, Panels, 1, Rows>(
+        multiply_tile<Chain, Rows, Panels, 1, Rows>(
             sum, a + begin * Rows, b + begin * kPanelColumns, b_panel, kPanelColumns, end - begin, [&] {
                 if constexpr (Rows >= kFetchingRows)
                     unroll<Panels>([&](auto p) { prefetch_far(next_b + p * b_panel); });
                 next_b += ahead.b_step;
             });
         begin = end;
+    }
+}
+
+template <class Chain, int Rows, int Panels>
+void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
+                  const Output& out) {
+    F16 sum[Rows][Panels];
+    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
+    {
+        [[maybe_unused]] const typename Chain::Mode mode;
+        const auto hold = [&] {
+            unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { Chain::Mode::hold(sum[r][p]); }); });
+        };
+        hold();
+        run_chains<Chain>(sum, a, b, b_panel, depth, ahead, out.ldc);
+        hold();
     }
     const auto finish = [&](auto p, auto n, auto add, auto has_bias) {
         const F16 bias = has_bias ? load(out.bias + p * kLanes, n) : zero();
@@ -84,17 +99,18 @@ constexpr int panels_for(int64_t rows) {
     return fitting < kWidestPanels ? fitting : kWidestPanels;
 }
 
-template <int Rows, int Panels> constexpr TileFunction* tile_of() {
-    if constexpr (Panels <= panels_for(Rows)) return &product_tile<Rows, Panels>;
+template <class Chain, int Rows, int Panels> constexpr TileFunction* tile_of() {
+    if constexpr (Panels <= panels_for(Rows)) return &product_tile<Chain, Rows, Panels>;
     return nullptr;
 }
-template <int Panels, int... Row> constexpr auto tile_row(std::integer_sequence<int, Row...>) {
-    return std::array<TileFunction*, sizeof...(Row)>{tile_of<Row + 1, Panels>()...};
+template <class Chain, int Panels, int... Row> constexpr auto tile_row(std::integer_sequence<int, Row...>) {
+    return std::array<TileFunction*, sizeof...(Row)>{tile_of<Chain, Row + 1, Panels>()...};
 }
-template <int... Panel> constexpr auto tile_table(std::integer_sequence<int, Panel...>) {
-    return std::array{tile_row<Panel + 1>(std::make_integer_sequence<int, kTileRows>{})...};
+template <class Chain, int... Panel> constexpr auto tile_table(std::integer_sequence<int, Panel...>) {
+    return std::array{tile_row<Chain, Panel + 1>(std::make_integer_sequence<int, kTileRows>{})...};
 }
-// kTiles[panels - 1][rows - 1], for panels <= panels_for(rows).
-inline constexpr auto kTiles = tile_table(std::make_integer_sequence<int, kWidestPanels>{});
+// kTiles<Chain>[panels - 1][rows - 1], for panels <= panels_for(rows).
+template <class Chain>
+inline constexpr auto kTiles = tile_table<Chain>(std::make_integer_sequence<int, kWidestPanels>{});
 
 } // namespace gimbal::GB_ISA

@@ -1,10 +1,10 @@
 // The register tile that every matrix product of the CPU backend is made of.
 //
-// A tile is Rows x (16 * Panels) outputs. Each output is one chain of fused multiply-adds, depth ascending, so neither
+// A tile is Rows x (16 * Panels) outputs. Each output is one chain (cpu/matmul/chain.h), depth ascending, so neither
 // the tile's shape nor an output's place in it can change a bit.
 #pragma once
 
-#include "cpu/simd.h"
+#include "cpu/matmul/chain.h"
 
 #include <utility>
 
@@ -26,9 +26,9 @@ template <int N, class Body> GB_INLINE void unroll(Body&& body) {
     (std::make_integer_sequence<int, N>{});
 }
 
-// sum[r][p] += sum_d a(r, d) * b(d, p), with a(r, d) at a[r * AStep + d * ADepth] and the 16 columns of panel p at
-// b[p * b_panel + d * b_depth]. Calls step() beside each step of the depth.
-template <int Rows, int Panels, int AStep, int ADepth, class Step>
+// Extends the chain sum[r][p] by a(r, d) and b(d, p) for each of `depth` words, with a(r, d) at a[r * AStep + d *
+// ADepth] and the 16 columns of panel p at b[p * b_panel + d * b_depth]. Calls step() beside each step of the depth.
+template <class Chain, int Rows, int Panels, int AStep, int ADepth, class Step>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
                              int64_t depth, Step&& step) {
     for (int64_t d = 0; d < depth; ++d, a += ADepth, b += b_depth) {
@@ -37,14 +37,15 @@ GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const flo
         step();
         unroll<Rows>([&](auto r) {
             const F16 x = broadcast(a[r * AStep]);
-            unroll<Panels>([&](auto p) { sum[r][p] = fma(x, columns[p], sum[r][p]); });
+            unroll<Panels>([&](auto p) { sum[r][p] = Chain::link(x, columns[p], sum[r][p]); });
         });
     }
 }
+// In float32.
 template <int Rows, int Panels, int AStep, int ADepth>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
                              int64_t depth) {
-    multiply_tile<Rows, Panels, AStep, ADepth>(sum, a, b, b_panel, b_depth, depth, [] {});
+    multiply_tile<FloatChain, Rows, Panels, AStep, ADepth>(sum, a, b, b_panel, b_depth, depth, [] {});
 }
 
 // Calls body.template operator()<Rows>() for the run-time `rows` in 1..Maximum.

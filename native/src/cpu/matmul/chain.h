@@ -1,0 +1,101 @@
+// What a matrix product multiplies: one link of the chain of additions behind each output.
+//
+// In bfloat16 a link takes two elements of the depth, a pair in each 32-bit word, as AVX-512's vdpbf16ps does: the odd
+// element first, fma(a0, b0, fma(a1, b1, sum)), each fused multiply-add rounded, subnormal numbers taken and given as
+// 0. The other kinds of link give the bits of the instruction.
+#pragma once
+
+#include "cpu/bfloat16.h"
+
+namespace gimbal::GB_ISA {
+
+// Elements of the depth in a 32-bit word of a panel.
+template <class Element> constexpr int64_t kPerWord = static_cast<int64_t>(sizeof(float) / sizeof(Element));
+template <class Element> constexpr int64_t words_of(int64_t depth) {
+    return (depth + kPerWord<Element> - 1) / kPerWord<Element>;
+}
+
+// The processor's mode as it is.
+struct UsualMode {
+    GB_INLINE static void hold(F16&) {}
+};
+
+// A chain's kind: its elements, link(a, b, sum), and the mode of the processor that its links need.
+struct FloatChain {
+    using Element = float;
+    using Mode = UsualMode;
+    GB_INLINE static F16 link(F16 a, F16 b, F16 sum) { return fma(a, b, sum); }
+};
+
+#if defined(GB_ISA_V4)
+// Where the processor has the instruction (has_pair_product). As assembly: the file is compiled without it.
+struct PairChain {
+    using Element = bf16;
+    using Mode = UsualMode;
+    GB_INLINE static F16 link(F16 a, F16 b, F16 sum) {
+#if defined(_MSC_VER)
+        return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh&>(a.v), reinterpret_cast<__m512bh&>(b.v))};
+#else
+        __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+        return sum;
+#endif
+    }
+};
+#endif
+
+#if defined(GB_ISA_V4) || defined(GB_ISA_V3)
+
+// While it lives, the processor takes and gives subnormal numbers as 0. Numbers pass through hold() at its begin and
+// end: the compiler knows of no modes, and would move arithmetic across.
+class FlushedSubnormals {
+public:
+    FlushedSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
+    ~FlushedSubnormals() { _mm_setcsr(before_); }
+    FlushedSubnormals(const FlushedSubnormals&) = delete;
+    FlushedSubnormals& operator=(const FlushedSubnormals&) = delete;
+
+    GB_INLINE static void hold([[maybe_unused]] F16& x) {
+#if defined(GB_ISA_V4) && defined(__GNUC__)
+        __asm__ volatile("" : "+v"(x.v));
+#elif defined(__GNUC__)
+        __asm__ volatile("" : "+x"(x.lo), "+x"(x.hi));
+#endif
+    }
+
+private:
+    unsigned before_;
+};
+
+struct EmulatedPairChain {
+    using Element = bf16;
+    using Mode = FlushedSubnormals;
+    GB_INLINE static F16 link(F16 a, F16 b, F16 sum) {
+        const F16 odd = fma(second_of_pair(a), second_of_pair(b), sum);
+        return fma(first_of_pair(a), first_of_pair(b), odd);
+    }
+};
+
+#else
+
+struct EmulatedPairChain {
+    using Element = bf16;
+    using Mode = UsualMode;
+
+    static float flushed(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
+    // At the border of the subnormal numbers the rounding without a bound on the exponent decides.
+    static float multiply_add(float a, float b, float c) {
+        const float x = flushed(a), y = flushed(b), z = flushed(c), sum = std::fma(x, y, z);
+        if (std::fabs(sum) > 0x1p-126f || sum != sum) return sum;
+        const float scaled = std::fma(x * 0x1p30f, y, z * 0x1p30f);
+        return std::fabs(scaled) < 0x1p-96f ? std::copysign(0.0f, scaled) : sum;
+    }
+    GB_INLINE static F16 link(F16 a, F16 b, F16 sum) {
+        const F16 a0 = first_of_pair(a), a1 = second_of_pair(a), b0 = first_of_pair(b), b1 = second_of_pair(b);
+        return lanewise(
+            [&](int i) { return multiply_add(a0.v[i], b0.v[i], multiply_add(a1.v[i], b1.v[i], sum.v[i])); });
+    }
+};
+
+#endif
+
+} // namespace gimbal::GB_ISA
