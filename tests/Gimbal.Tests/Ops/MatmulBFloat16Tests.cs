@@ -88,7 +88,7 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
         }
     });
 
-    private void On(Action<Device> body) => TestDevice.On(onCuda, () =>
+    protected void On(Action<Device> body) => TestDevice.On(onCuda, () =>
     {
         using Device device = TestDevice.Open();
         body(device);
@@ -96,7 +96,7 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
     });
 
     /// <summary>A (m, k) and B (k, n) of bfloat16, and a bias (n).</summary>
-    private sealed class Problem
+    protected sealed class Problem
     {
         private readonly int m, n, k;
         private readonly float[] a, b, bias;
@@ -104,7 +104,7 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
         public Problem(int m, int n, int k)
             : this(m, n, k, Numbers(m * k, 1), Numbers(k * n, 2), Random(n, 3)) { }
 
-        private Problem(int m, int n, int k, float[] a, float[] b, float[] bias) =>
+        public Problem(int m, int n, int k, float[] a, float[] b, float[] bias) =>
             (this.m, this.n, this.k, this.a, this.b, this.bias) = (m, n, k, a, b, bias);
 
         /// <summary>The first rows, and columns from..from+depth-1 of the depth.</summary>
@@ -113,6 +113,32 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
             int columns = depth > 0 ? depth : k;
             return new(rows, n, columns, [.. Enumerable.Range(0, rows).SelectMany(i => a[(i * k + from)..(i * k + from + columns)])],
                 b[(from * n)..((from + columns) * n)], bias);
+        }
+
+        /// <summary>An element as vdpbf16ps adds it: blocks of 768, in each two fused multiply-adds a step, the odd element first.</summary>
+        public float Element(int i, int j)
+        {
+            float total = 0;
+            for (int from = 0; from < k; from += 768)
+            {
+                float chain = 0;
+                for (int p = from; p < Math.Min(k, from + 768); p += 2)
+                {
+                    float odd = p + 1 < k ? MultiplyAdd(a[i * k + p + 1], b[(p + 1) * n + j], chain) : chain;
+                    chain = MultiplyAdd(a[i * k + p], b[p * n + j], odd);
+                }
+
+                total = from == 0 ? chain : total + chain;
+            }
+
+            return total + bias[j];
+        }
+
+        // Subnormal numbers count as 0, before and after.
+        private static float MultiplyAdd(float x, float y, float sum)
+        {
+            static float Flush(float v) => MathF.Abs(v) < 1.17549435e-38f ? MathF.CopySign(0, v) : v;
+            return Flush(MathF.FusedMultiplyAdd(Flush(x), Flush(y), Flush(sum)));
         }
 
         public (double[] Product, double[] Size) Reference()
@@ -154,9 +180,13 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
                 added.CopyFrom<float>(this.bias);
             }
 
-            if (onto is not null)
+            if (onto is not null && dtype == DType.Float32)
             {
                 c.CopyFrom<float>(onto);
+            }
+            else if (onto is not null)
+            {
+                BFloat16.CopyFrom(c, onto);
             }
 
             if (packed)
@@ -207,6 +237,75 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
     }
 }
 
-public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests(onCuda: false);
+/// <summary>The CPU's order of additions is its instruction vdpbf16ps, on every instruction set.</summary>
+public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests(onCuda: false)
+{
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void FollowsTheOrderOfAdditions(int m, int n, int k) => On(device =>
+    {
+        foreach (float[] scales in (float[][])[[1], [1e-19f, 3e-20f, 1], [1e-20f, 2e-19f]])
+        {
+            Problem one = Scaled(m, n, k, scales);
+            float[] actual = one.Run(device);
+            for (int trial = 0; trial < 50; trial++)
+            {
+                int i = trial * 7919 % m, j = trial * 104729 % n;
+                Assert.Equal(BitConverter.SingleToUInt32Bits(one.Element(i, j)), BitConverter.SingleToUInt32Bits(actual[i * n + j]));
+            }
+        }
+    });
+
+    [Theory]
+    [InlineData(300, 500, 900)]
+    [InlineData(1, 3000, 800)]
+    [InlineData(2000, 30, 1600)]
+    public void ThreadsDoNotChangeBits(int m, int n, int k)
+    {
+        Problem one = new(m, n, k);
+        float[] Run(int threads, DType dtype)
+        {
+            using Device device = Device.Open("cpu", new DeviceOptions { Threads = threads });
+            return one.Run(device, dtype);
+        }
+
+        foreach (DType dtype in (DType[])[DType.Float32, DType.BFloat16])
+        {
+            float[] expected = Run(1, dtype);
+            Assert.Equal(expected, Run(2, dtype));
+            Assert.Equal(expected, Run(5, dtype));
+        }
+    }
+
+    [Theory]
+    [InlineData(5, 50, 300)]
+    [InlineData(40, 1100, 1700)]
+    public void ABFloat16SumIsRoundedOnce(int m, int n, int k) => On(device =>
+    {
+        Problem one = new(m, n, k);
+        float[] start = BFloat16.Round(one.Run(device));
+        Assert.Equal(BFloat16.Round(one.Run(device, onto: start)), one.Run(device, DType.BFloat16, onto: start));
+    });
+
+    [Fact]
+    public void InstructionSetsAgree() => InstructionSets.AssertSameBits(() =>
+    {
+        using Device device = TestDevice.Open();
+        return
+        [
+            .. Scaled(13, 37, 1540, [1]).Run(device), .. Scaled(13, 37, 801, [1e-19f, 3e-20f, 1]).Run(device, DType.BFloat16),
+            .. Scaled(1, 70, 70, [1e-20f, 2e-19f]).Run(device, transB: true, packed: true), .. Scaled(29, 33, 50, [1]).Run(device, transA: true, unrounded: true),
+        ];
+    });
+
+    /// <summary>Some products are subnormal, if the scales are small; neighbours in depth have different ones.</summary>
+    private static Problem Scaled(int m, int n, int k, float[] scales)
+    {
+        Random random = new(7);
+        float[] Numbers(int count, Func<int, int> depth) =>
+            [.. Enumerable.Range(0, count).Select(i => BFloat16.Round((random.NextSingle() * 2 - 1) * scales[depth(i) % scales.Length]))];
+        return new Problem(m, n, k, Numbers(m * k, i => i % k), Numbers(k * n, i => i / n), new float[n]);
+    }
+}
 
 public sealed class MatmulBFloat16OnCuda() : MatmulBFloat16Tests(onCuda: true);
