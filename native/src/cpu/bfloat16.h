@@ -214,12 +214,4 @@ GB_INLINE void store1(bf16* p, float x) {
     store(p, broadcast(x), 1);
 }
 
-// Rounded to bfloat16, whatever they are stored as.
-template <class Lanes> GB_INLINE H16 load_rounded(const bf16* p, Lanes n) {
-    return load_halves(p, n);
-}
-template <class Lanes> GB_INLINE H16 load_rounded(const float* p, Lanes n) {
-    return narrow(load(p, n));
-}
-
 } // namespace gimbal::GB_ISA

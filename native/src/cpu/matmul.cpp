@@ -117,35 +117,37 @@ template <class Element> int64_t elements_of(const Product& product, int64_t p, 
     return minimum(product.k - p * kPerWord<Element>, depth * kPerWord<Element>);
 }
 
-template <class Element>
+template <class Chain>
 RightPanels right_panels(const Product& product, int64_t j, int64_t columns, int64_t p, int64_t depth, float* scratch) {
+    using Element = typename Chain::Element;
     const int64_t words = words_of<Element>(product.k), deep = elements_of<Element>(product, p, depth);
     if (product.packed != nullptr) return {product.packed + j * words + p * kPanelColumns, words * kPanelColumns};
     const PanelSource source{static_cast<const Element*>(product.b), product.ldb, product.trans_b};
     const int64_t first = p * kPerWord<Element>, whole = product.trans_b ? 0 : columns / kPanelColumns;
-    pack_lines<Element>(source, j, first, whole, deep, [&](int64_t panel) {
+    pack_lines<Chain>(source, j, first, whole, deep, [&](int64_t panel) {
         return PanelPlace{panel * kPanelColumns, kPanelColumns, scratch + panel * kPanelColumns * depth};
     });
     for (int64_t column = whole * kPanelColumns; column < columns; column += kPanelColumns) {
         const int count = static_cast<int>(minimum(columns - column, kPanelColumns));
-        pack_panel<Element>(source, j + column, first, count, deep, kPanelColumns, scratch + column * depth);
+        pack_panel<Chain>(source, j + column, first, count, deep, kPanelColumns, scratch + column * depth);
     }
     return {scratch, depth * kPanelColumns};
 }
 
-template <class Element, class T>
+template <class Chain, class T>
 void pack_left(const Product& product, const T* a, int64_t i, int64_t rows, int64_t p, int64_t depth, float* left) {
     const PanelSource source{a, product.lda, !product.trans_a};
     const RowGroups groups(rows);
+    using Element = typename Chain::Element;
     const int64_t first = p * kPerWord<Element>, deep = elements_of<Element>(product, p, depth);
     if (product.trans_a)
-        return pack_lines<Element>(source, i, first, groups.count, deep, [&](int64_t g) {
+        return pack_lines<Chain>(source, i, first, groups.count, deep, [&](int64_t g) {
             const int64_t row = groups.row(g);
             return PanelPlace{row, groups.row(g + 1) - row, left + row * depth};
         });
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g), height = groups.row(g + 1) - row;
-        pack_panel<Element>(source, i + row, first, static_cast<int>(height), deep, height, left + row * depth);
+        pack_panel<Chain>(source, i + row, first, static_cast<int>(height), deep, height, left + row * depth);
     }
 }
 
@@ -172,10 +174,10 @@ bool multiply_rectangle(const Product& product, const T* a, int64_t i0, int64_t 
         totals.j = j;
         for (int64_t p = 0; p < words; p += deepest) {
             const int64_t depth = minimum(words - p, deepest);
-            const RightPanels panels = right_panels<Element>(product, j, columns, p, depth, right);
+            const RightPanels panels = right_panels<Chain>(product, j, columns, p, depth, right);
             for (int64_t i = i0; i < i1; i += kLeftRows) {
                 const int64_t rows = minimum(i1 - i, kLeftRows);
-                pack_left<Element>(product, a, i, rows, p, depth, left);
+                pack_left<Chain>(product, a, i, rows, p, depth, left);
                 multiply_panels<Chain>(product, left, panels, totals, i, j, rows, columns, p, depth);
             }
         }

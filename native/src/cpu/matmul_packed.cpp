@@ -13,9 +13,9 @@ void pack_columns(const void* b, int64_t ldb, bool transposed, int64_t first, in
     as_stored(b_dtype, [&](auto stored) {
         const PanelSource source{stored(b), ldb, transposed};
         if (dtype == GB_BFLOAT16)
-            pack_panel<bf16>(source, first, 0, count, k, kPanelColumns, panel);
+            pack_panel<EmulatedPairChain>(source, first, 0, count, k, kPanelColumns, panel);
         else
-            pack_panel<float>(source, first, 0, count, k, kPanelColumns, panel);
+            pack_panel<FloatChain>(source, first, 0, count, k, kPanelColumns, panel);
     });
 }
 

@@ -5,6 +5,7 @@
 #include "cpu/logprob_row.h"
 #include "cpu/policy_tokens.h"
 #include "cpu/rows.h"
+#include "cpu/storage.h"
 
 namespace gimbal::GB_ISA {
 
@@ -29,7 +30,7 @@ void cpu_policy_loss_with_logits(Cpu& cpu, const void* logits, const int32_t* ta
                                  const float* weights, float* logprobs, float* entropies, float* losses, void* dlogits,
                                  double* statistics, int64_t rows, int64_t vocabulary, int64_t logits_stride,
                                  float temperature, float entropy_coefficient, const gb_policy_objective* objective,
-                                 gb_dtype) {
+                                 gb_dtype dtype) {
     // In the order of GB_SURROGATE_*; the shell refuses the last.
     static constexpr decltype(&token_gradient<ClipSurrogate>) kGradients[] = {
         token_gradient<ClipSurrogate>, token_gradient<CispoSurrogate>, token_gradient<SapoSurrogate>};
@@ -38,19 +39,21 @@ void cpu_policy_loss_with_logits(Cpu& cpu, const void* logits, const int32_t* ta
     const PolicyTokens tokens{logprobs, old_logprobs, nullptr, ref_logprobs, advantages, corrections, nullptr, weights};
     const auto numbers = policy_numbers<F16>(*objective);
     const auto gradient_of = kGradients[objective->surrogate];
-    for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
-        const float* z = static_cast<const float*>(logits) + r * logits_stride;
-        const bool kept = targets[r] >= 0;
-        LogSumExp total;
-        if (kept) total = log_sum_exp(z, vocabulary, inverse_temperature);
-        const float entropy = kept ? total.entropy() : 0.0f;
-        logprobs[r] = kept ? total.logprob(z[targets[r]] * inverse_temperature) : 0.0f;
-        if (entropies != nullptr) entropies[r] = entropy;
-        const TokenGradient gradient = gradient_of(tokens, numbers, r);
-        logprob_row_backward(
-            z, static_cast<float*>(dlogits) + r * logits_stride, vocabulary,
-            {targets[r], kept ? total.lse() : 0.0f, entropy, gradient.logprob, gradient.weight * -entropy_coefficient},
-            inverse_temperature);
+    as_stored(dtype, [&](auto stored) {
+        for_rows(cpu.threads, rows, vocabulary, [&](int64_t r) {
+            const auto* z = stored(logits) + r * logits_stride;
+            const bool kept = targets[r] >= 0;
+            LogSumExp total;
+            if (kept) total = log_sum_exp(z, vocabulary, inverse_temperature);
+            const float entropy = kept ? total.entropy() : 0.0f;
+            logprobs[r] = kept ? total.logprob(load1(z + targets[r]) * inverse_temperature) : 0.0f;
+            if (entropies != nullptr) entropies[r] = entropy;
+            const TokenGradient gradient = gradient_of(tokens, numbers, r);
+            logprob_row_backward(z, stored(dlogits) + r * logits_stride, vocabulary,
+                                 {targets[r], kept ? total.lse() : 0.0f, entropy, gradient.logprob,
+                                  gradient.weight * -entropy_coefficient},
+                                 inverse_temperature);
+        });
     });
     cpu_policy_loss(cpu, logprobs, old_logprobs, nullptr, ref_logprobs, advantages, corrections, nullptr, weights,
                     losses, nullptr, nullptr, statistics, rows, objective);

@@ -3,7 +3,7 @@ using Gimbal.Tensors;
 namespace Gimbal.Tests;
 
 /// <summary>Attention of bfloat16. The formula takes the rounded inputs, in double.</summary>
-public abstract class AttentionBFloat16Tests(bool onCuda)
+public abstract class AttentionBFloat16Tests(string device)
 {
     public static readonly TheoryData<int, int, int, int> Shapes = new()
     {
@@ -86,7 +86,7 @@ public abstract class AttentionBFloat16Tests(bool onCuda)
         Assert.InRange(reference.Select((wanted, i) => Math.Abs(actual[i] - wanted) / (Math.Abs(wanted) + typical)).Max(), 0, tolerance);
     }
 
-    private void On(Action<Subject> body) => TestDevice.On(onCuda, () =>
+    private void On(Action<Subject> body) => TestDevice.On(device, () =>
     {
         using Subject subject = new();
         body(subject);
@@ -189,6 +189,6 @@ public abstract class AttentionBFloat16Tests(bool onCuda)
     }
 }
 
-public sealed class AttentionBFloat16OnCpu() : AttentionBFloat16Tests(onCuda: false);
+public sealed class AttentionBFloat16OnCpu() : AttentionBFloat16Tests("cpu");
 
-public sealed class AttentionBFloat16OnCuda() : AttentionBFloat16Tests(onCuda: true);
+public sealed class AttentionBFloat16OnCuda() : AttentionBFloat16Tests("cuda:0");

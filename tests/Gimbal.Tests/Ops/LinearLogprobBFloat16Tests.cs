@@ -3,14 +3,14 @@ using Gimbal.Tensors;
 namespace Gimbal.Tests;
 
 /// <summary>The head in bfloat16: the bits of its parts, whose own tests compare them with formulas.</summary>
-public abstract class LinearLogprobBFloat16Tests(bool onCuda)
+public abstract class LinearLogprobBFloat16Tests(string device)
 {
     [Theory]
     [InlineData(1, 24, 70, true)]
     [InlineData(40, 33, 513, true)]
     [InlineData(128, 64, 90, true)]
     [InlineData(40, 33, 70, false)]
-    public void HasTheBitsOfItsParts(int rows, int width, int vocabulary, bool half) => TestDevice.On(onCuda, () =>
+    public void HasTheBitsOfItsParts(int rows, int width, int vocabulary, bool half) => TestDevice.On(device, () =>
     {
         using Subject s = new();
         DType dtype = half ? DType.BFloat16 : DType.Float32;
@@ -42,7 +42,7 @@ public abstract class LinearLogprobBFloat16Tests(bool onCuda)
     });
 
     [Fact]
-    public void RowsLeftOutChangeNoBits() => TestDevice.On(onCuda, () =>
+    public void RowsLeftOutChangeNoBits() => TestDevice.On(device, () =>
     {
         using Subject s = new();
         const int Rows = 300, Width = 16, Vocabulary = 40;
@@ -90,6 +90,6 @@ public abstract class LinearLogprobBFloat16Tests(bool onCuda)
     }
 }
 
-public sealed class LinearLogprobBFloat16OnCpu() : LinearLogprobBFloat16Tests(onCuda: false);
+public sealed class LinearLogprobBFloat16OnCpu() : LinearLogprobBFloat16Tests("cpu");
 
-public sealed class LinearLogprobBFloat16OnCuda() : LinearLogprobBFloat16Tests(onCuda: true);
+public sealed class LinearLogprobBFloat16OnCuda() : LinearLogprobBFloat16Tests("cuda:0");

@@ -3,7 +3,7 @@ using Gimbal.Tensors;
 namespace Gimbal.Tests;
 
 /// <summary>Matrix products of bfloat16. CPU and CUDA devices add in orders of their own.</summary>
-public abstract class MatmulBFloat16Tests(bool onCuda)
+public abstract class MatmulBFloat16Tests(string device)
 {
     public static readonly TheoryData<int, int, int> Shapes = new()
     {
@@ -88,7 +88,7 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
         }
     });
 
-    protected void On(Action<Device> body) => TestDevice.On(onCuda, () =>
+    protected void On(Action<Device> body) => TestDevice.On(device, () =>
     {
         using Device device = TestDevice.Open();
         body(device);
@@ -238,7 +238,7 @@ public abstract class MatmulBFloat16Tests(bool onCuda)
 }
 
 /// <summary>The CPU's order of additions is its instruction vdpbf16ps, on every instruction set.</summary>
-public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests(onCuda: false)
+public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests("cpu")
 {
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -308,4 +308,4 @@ public sealed class MatmulBFloat16OnCpu() : MatmulBFloat16Tests(onCuda: false)
     }
 }
 
-public sealed class MatmulBFloat16OnCuda() : MatmulBFloat16Tests(onCuda: true);
+public sealed class MatmulBFloat16OnCuda() : MatmulBFloat16Tests("cuda:0");

@@ -45,7 +45,7 @@ GB_INLINE void pack_keys(const T* keys, int64_t stride, int64_t count, int64_t h
     for (int64_t first = 0; first < kBlockKeys; first += kLanes) {
         const int64_t left = count - first;
         const int lanes = left >= kLanes ? static_cast<int>(kLanes) : left > 0 ? static_cast<int>(left) : 0;
-        pack_panel<float>(source, first, 0, lanes, head_dim, kLanes, panels + first * head_dim);
+        pack_panel<FloatChain>(source, first, 0, lanes, head_dim, kLanes, panels + first * head_dim);
     }
 }
 
@@ -56,7 +56,7 @@ GB_INLINE void pack_rows(const T* rows, int64_t stride, int64_t count, int64_t h
     const PanelSource source{rows, stride, true};
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g), height = groups.row(g + 1) - row;
-        pack_panel<float>(source, row, 0, static_cast<int>(height), head_dim, height, panels + row * head_dim);
+        pack_panel<FloatChain>(source, row, 0, static_cast<int>(height), head_dim, height, panels + row * head_dim);
     }
 }
 

@@ -20,11 +20,19 @@ struct UsualMode {
     GB_INLINE static void hold(F16&) {}
 };
 
-// A chain's kind: its elements, link(a, b, sum), and the mode of the processor that its links need.
+// A chain's kind: its elements, link(a, b, sum), and the mode of the processor that its links need. Of bfloat16 also
+// how two vectors of float32 become words: neighbours as in pairs(), one with one as in interleave(). What of a
+// subnormal number remains makes no difference to a link.
 struct FloatChain {
     using Element = float;
     using Mode = UsualMode;
     GB_INLINE static F16 link(F16 a, F16 b, F16 sum) { return fma(a, b, sum); }
+};
+
+// Rounding without an instruction.
+struct PlainRounding {
+    GB_INLINE static F16 round_pairs(F16 a, F16 b) { return pairs(narrow(a), narrow(b)); }
+    GB_INLINE static F16 round_interleave(F16 a, F16 b) { return interleave(narrow(a), narrow(b)); }
 };
 
 #if defined(GB_ISA_V4)
@@ -39,6 +47,22 @@ struct PairChain {
         __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
         return sum;
 #endif
+    }
+    GB_INLINE static F16 round_pairs(F16 a, F16 b) {
+#if defined(_MSC_VER)
+        return words(reinterpret_cast<const __m512i&>(_mm512_cvtne2ps_pbh(b.v, a.v)));
+#else
+        F16 y;
+        __asm__("vcvtne2ps2bf16 %2, %1, %0" : "=v"(y.v) : "v"(b.v), "v"(a.v));
+        return y;
+#endif
+    }
+    GB_INLINE static F16 round_interleave(F16 a, F16 b) {
+        alignas(64) static constexpr int16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                           21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                           11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+        const __m512i y = _mm512_castps_si512(round_pairs(a, b).v);
+        return words(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), y));
     }
 };
 #endif
@@ -66,7 +90,7 @@ private:
     unsigned before_;
 };
 
-struct EmulatedPairChain {
+struct EmulatedPairChain : PlainRounding {
     using Element = bf16;
     using Mode = FlushedSubnormals;
     GB_INLINE static F16 link(F16 a, F16 b, F16 sum) {
@@ -77,7 +101,7 @@ struct EmulatedPairChain {
 
 #else
 
-struct EmulatedPairChain {
+struct EmulatedPairChain : PlainRounding {
     using Element = bf16;
     using Mode = UsualMode;
 

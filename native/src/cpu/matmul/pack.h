@@ -24,29 +24,34 @@ template <class T> struct PanelSource {
 template <class T> PanelSource(const T*, int64_t, bool) -> PanelSource<T>;
 
 // Sixteen words along the depth: of 16 kPerWord elements, or the first `left` of them and zeros.
-template <class Element, class T> GB_INLINE F16 words_along(const T* from, Full) {
-    if constexpr (kPerWord<Element> == 1)
+template <class Chain, class T> GB_INLINE F16 words_along(const T* from, Full) {
+    if constexpr (std::is_same_v<typename Chain::Element, float>)
         return load(from);
+    else if constexpr (std::is_same_v<T, float>)
+        return Chain::round_pairs(load(from), load(from + kLanes));
     else
-        return pairs(load_rounded(from, Full{}), load_rounded(from + kLanes, Full{}));
+        return pairs(load_halves(from), load_halves(from + kLanes));
 }
-template <class Element, class T> GB_INLINE F16 words_along(const T* from, int left) {
+template <class Chain, class T> GB_INLINE F16 words_along(const T* from, int left) {
     constexpr int kHalf = static_cast<int>(kLanes);
-    if constexpr (kPerWord<Element> == 1)
+    const int first = left < kHalf ? left : kHalf, second = left - first;
+    if constexpr (std::is_same_v<typename Chain::Element, float>)
         return load(from, left);
-    else if (left <= kHalf)
-        return pairs(load_rounded(from, left), zero_halves());
+    else if constexpr (std::is_same_v<T, float>)
+        return Chain::round_pairs(load(from, first), second > 0 ? load(from + kLanes, second) : zero());
     else
-        return pairs(load_rounded(from, Full{}), load_rounded(from + kLanes, left - kHalf));
+        return pairs(load_halves(from, first), second > 0 ? load_halves(from + kLanes, second) : zero_halves());
 }
 
 // One word each of n neighbouring lines, whose elements of the next depth are `stride` away, `left` of the depth left.
-template <class Element, class T, class Lanes>
+template <class Chain, class T, class Lanes>
 GB_INLINE F16 words_across(const T* from, [[maybe_unused]] int64_t stride, [[maybe_unused]] int64_t left, Lanes n) {
-    if constexpr (kPerWord<Element> == 1)
+    if constexpr (std::is_same_v<typename Chain::Element, float>)
         return load(from, n);
+    else if constexpr (std::is_same_v<T, float>)
+        return Chain::round_interleave(load(from, n), left > 1 ? load(from + stride, n) : zero());
     else
-        return interleave(load_rounded(from, n), left > 1 ? load_rounded(from + stride, n) : zero_halves());
+        return interleave(load_halves(from, n), left > 1 ? load_halves(from + stride, n) : zero_halves());
 }
 
 // Steps of the depth between what is packed and what is asked of memory.
@@ -59,17 +64,17 @@ template <int64_t Count, class T> GB_INLINE void prefetch_lines(const T* from, i
 // Packs lines i .. i+count-1 (count <= 16), p .. p+depth-1 of the source, with zeros in lanes count .. step-1. Writes
 // whole vectors in ascending order: where step < 16 the excess is overwritten by the next, and 15 words behind the
 // last are lost.
-template <class Element, class T>
+template <class Chain, class T>
 GB_INLINE void pack_panel(const PanelSource<T>& source, int64_t i, int64_t p, int count, int64_t depth, int64_t step,
                           float* panel) {
-    constexpr int64_t kPer = kPerWord<Element>, kStep = kLanes * kPer;
+    constexpr int64_t kPer = kPerWord<typename Chain::Element>, kStep = kLanes * kPer;
     const T* from = source.at(i, p);
     if (!source.depth_contiguous) {
         const auto pack = [&](auto lanes) {
             for (int64_t d = 0; d < depth; d += kPer, panel += step) {
                 if constexpr (std::is_same_v<decltype(lanes), Full>)
                     prefetch_lines<kPer>(from + (d + kAheadSteps) * source.stride, source.stride);
-                store(panel, words_across<Element>(from + d * source.stride, source.stride, depth - d, lanes));
+                store(panel, words_across<Chain>(from + d * source.stride, source.stride, depth - d, lanes));
             }
         };
         return count == kLanes ? pack(Full{}) : pack(count);
@@ -79,16 +84,17 @@ GB_INLINE void pack_panel(const PanelSource<T>& source, int64_t i, int64_t p, in
         int64_t d = 0;
         for (; d + kStep <= depth; d += kStep)
             body(d, Full{}, Full{});
-        if (d < depth) body(d, static_cast<int>(depth - d), static_cast<int>(words_of<Element>(depth - d)));
+        if (d < depth)
+            body(d, static_cast<int>(depth - d), static_cast<int>(words_of<typename Chain::Element>(depth - d)));
     };
     if (count == 1 && step == 1)
         return for_steps([&](int64_t d, auto elements, auto words) {
-            store(panel + d / kPer, words_along<Element>(from + d, elements), words);
+            store(panel + d / kPer, words_along<Chain>(from + d, elements), words);
         });
     for_steps([&](int64_t d, auto elements, auto words) {
         F16 r[16];
         for (int line = 0; line < 16; ++line)
-            r[line] = line < count ? words_along<Element>(from + line * source.stride + d, elements) : zero();
+            r[line] = line < count ? words_along<Chain>(from + line * source.stride + d, elements) : zero();
         transpose(r);
         int64_t lanes = kLanes;
         if constexpr (std::is_same_v<decltype(words), int>) lanes = words;
@@ -105,11 +111,11 @@ struct PanelPlace {
 
 // Packs `panels` panels of a source whose lines are contiguous, from line i on: all panels of a step of the depth
 // before the next step, so that the source is read as it lies. place(n) says where panel n goes.
-template <class Element, class T, class Place>
+template <class Chain, class T, class Place>
 GB_INLINE void pack_lines(const PanelSource<T>& source, int64_t i, int64_t p, int64_t panels, int64_t depth,
                           Place&& place) {
-    constexpr int64_t kMost = 16, kPer = kPerWord<Element>;
-    const int64_t words = words_of<Element>(depth);
+    constexpr int64_t kMost = 16, kPer = kPerWord<typename Chain::Element>;
+    const int64_t words = words_of<typename Chain::Element>(depth);
     // Panels a multiple of 4 KiB apart are written to one set of the first-level cache.
     const int64_t together = words % 256 == 0 ? 8 : kMost;
     for (int64_t begin = 0; begin < panels; begin += together) {
@@ -126,7 +132,7 @@ GB_INLINE void pack_lines(const PanelSource<T>& source, int64_t i, int64_t p, in
                 const int64_t at = w * to.count;
                 const T* from = source.at(i + to.first, p + w * kPer);
                 prefetch_lines<kPer>(from + kAheadSteps * source.stride, source.stride);
-                const F16 lines = words_across<Element>(from, source.stride, depth - w * kPer, count);
+                const F16 lines = words_across<Chain>(from, source.stride, depth - w * kPer, count);
                 if (at + kLanes <= words * to.count)
                     store(to.panel + at, lines);
                 else
