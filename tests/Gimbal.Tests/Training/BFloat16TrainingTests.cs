@@ -14,6 +14,7 @@ public sealed class BFloat16TrainingTests : IDisposable
             TheoryData<string, string> data = [];
             foreach (TheoryDataRow<string> trainer in TrainerRun.Trainers)
             {
+                data.Add(trainer.Data, "cpu");
                 data.Add(trainer.Data, "cuda:0");
             }
 

@@ -9,6 +9,7 @@ public sealed class MemoryPlanTests
 {
     [Theory]
     [InlineData("cpu", DType.Float32)]
+    [InlineData("cpu", DType.BFloat16)]
     [InlineData("cuda:0", DType.BFloat16)]
     public void StepUsesWhatWasPlanned(string device, DType dtype) => TestDevice.On(device, () =>
     {

@@ -15,6 +15,9 @@ public sealed class OnPolicyTests
         { "cpu", DType.Float32, 1, 1, 1 },
         { "cpu", DType.Float32, 64, 5, 2 },
         { "cpu", DType.Float32, 24, 64, 1 },
+        { "cpu", DType.BFloat16, 1, 1, 1 },
+        { "cpu", DType.BFloat16, 64, 5, 2 },
+        { "cpu", DType.BFloat16, 24, 64, 1 },
         { "cuda:0", DType.BFloat16, 1, 1, 1 },
         { "cuda:0", DType.BFloat16, 12, 5, 1 },
     };
@@ -29,6 +32,7 @@ public sealed class OnPolicyTests
 
     [Theory]
     [InlineData("cpu", DType.Float32)]
+    [InlineData("cpu", DType.BFloat16)]
     [InlineData("cuda:0", DType.BFloat16)]
     public void LongSequencesAgree(string device, DType dtype) => TestDevice.On(device, () =>
     {
