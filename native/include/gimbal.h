@@ -342,6 +342,19 @@ GB_API gb_status gb_z_loss_backward(gb_context* context, const void* logits, con
                                     void* dlogits, int64_t rows, int64_t vocabulary, int64_t logits_stride,
                                     float coefficient, gb_dtype dtype);
 
+/* kl_r = sum_j p_j (log p_j - log q_j), p = softmax(logits / T), q = softmax(reference / T): the exact KL(p || q) of a token over
+   the whole vocabulary, in blocks of 512 from 0, in double; 0 for equal rows, infinite where q alone is 0. lse, reference_lse
+   (rows) as gb_logprob_gather gives them at T. logits, reference (rows, vocabulary) at their strides. */
+GB_API gb_status gb_full_kl(gb_context* context, const float* logits, const float* reference, const float* lse,
+                            const float* reference_lse, float* kl, int64_t rows, int64_t vocabulary,
+                            int64_t logits_stride, int64_t reference_stride, float temperature);
+/* dlogits_j = dkl p_j (log p_j - log q_j - kl) / T, written; rows whose dkl is 0 get 0 and are not read. dlogits lies at
+   reference_stride and may be reference. */
+GB_API gb_status gb_full_kl_backward(gb_context* context, const float* logits, const float* reference, const float* lse,
+                                     const float* reference_lse, const float* kl, const float* dkl, float* dlogits,
+                                     int64_t rows, int64_t vocabulary, int64_t logits_stride, int64_t reference_stride,
+                                     float temperature);
+
 /* y = x, but of every id among ids[starts[r]] .. ids[starts[r+1]-1], once however often it is there: z penalty for z < 0,
    z / penalty otherwise (CTRL, Keskar et al. 2019). x (rows, vocabulary) at x_stride, y dense, ids (count), starts (rows + 1). */
 GB_API gb_status gb_repetition_penalty(gb_context* context, const void* x, const int32_t* ids, const int32_t* starts,
