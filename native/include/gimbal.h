@@ -112,6 +112,10 @@ GB_API void gb_context_destroy(gb_context* context);
 GB_API gb_status gb_context_info(gb_context* context, gb_device_info* info);
 /* Waits for all queued work and reports a fault of any op since the last call. */
 GB_API gb_status gb_context_synchronize(gb_context* context);
+/* 1, as a new context has it: gb_matmul and gb_matmul_packed add in the engine's order, from now on. 0: in any order, which on a
+   CUDA device means cuBLASLt where it is present (products without bias, of matrices of one type aligned to 16 bytes). Meant for
+   gradients: a sampler's log-probabilities keep the bits of the trainer's only if both are exact. */
+GB_API gb_status gb_context_set_exact(gb_context* context, int32_t exact);
 /* Scratch memory for all ops of the context, owned by the caller, who must then give enough. Null: the context grows
    memory of its own as ops ask for it, which no captured graph may need. */
 GB_API gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes);
