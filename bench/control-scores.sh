@@ -19,7 +19,7 @@ run "Acrobot-v1" --env Acrobot-v1
 run "Pendulum-v1" --env Pendulum-v1
 run "Pendulum-v1, gSDE" --env Pendulum-v1 --set control.state_dependent_noise=true
 run "Pendulum-v1, CleanRL's settings" --config bench/control/pendulum-cleanrl.yaml
-run "Pendulum-v1, CleanRL's settings, 8M" --config bench/control/pendulum-cleanrl.yaml --set control.total_steps=8000000
+run "Pendulum-v1, CleanRL's settings, 1M" --config bench/control/pendulum-cleanrl.yaml --set control.total_steps=1000000
 run "Pendulum-v1, CleanRL's settings, time limits bootstrapped" --config bench/control/pendulum-cleanrl.yaml --set control.bootstrap_truncated=true
 run "MountainCarContinuous-v0" --env MountainCarContinuous-v0
 run "MountainCarContinuous-v0, gSDE" --env MountainCarContinuous-v0 --set control.state_dependent_noise=true

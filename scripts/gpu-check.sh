@@ -64,7 +64,8 @@ machine_code() {
 constants() {
     local home
     home=$(dirname "$(dirname "$(command -v nvcc)")")
-    g++ -std=c++20 -fsyntax-only -Inative/src "-I$home/include" native/check/driver_constants.cpp
+    g++ -std=c++20 -fsyntax-only -Inative/include -Inative/src "-I$home/include" native/check/driver_constants.cpp &&
+        g++ -std=c++20 -fsyntax-only -Inative/include -Inative/src "-I$home/include" native/check/cublaslt_constants.cpp
 }
 if has ptxas; then step ptxas ptxas_all; else without ptxas "no ptxas"; fi
 if has nvcc && has g++; then step constants constants; else without constants "no nvcc or g++"; fi

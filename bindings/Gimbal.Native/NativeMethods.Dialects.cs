@@ -21,6 +21,15 @@ internal static unsafe partial class NativeMethods
         void* dlogits, long rows, long vocabulary, long logitsStride, float coefficient, int dtype);
 
     [LibraryImport(Library)]
+    internal static partial int gb_full_kl(ContextHandle context, float* logits, float* reference, float* lse,
+        float* referenceLse, float* kl, long rows, long vocabulary, long logitsStride, long referenceStride, float temperature);
+
+    [LibraryImport(Library)]
+    internal static partial int gb_full_kl_backward(ContextHandle context, float* logits, float* reference, float* lse,
+        float* referenceLse, float* kl, float* dkl, float* dlogits, long rows, long vocabulary, long logitsStride,
+        long referenceStride, float temperature);
+
+    [LibraryImport(Library)]
     internal static partial int gb_repetition_penalty(ContextHandle context, void* x, int* ids, int* starts, void* y,
         long count, long rows, long vocabulary, long xStride, float penalty, int dtype);
 

@@ -29,6 +29,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int gb_context_synchronize(ContextHandle context);
 
     [LibraryImport(Library)]
+    internal static partial int gb_context_set_exact(ContextHandle context, int exact);
+
+    [LibraryImport(Library)]
     internal static partial int gb_context_set_workspace(ContextHandle context, void* memory, long bytes);
 
     [LibraryImport(Library)]

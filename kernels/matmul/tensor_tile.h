@@ -19,6 +19,17 @@ GB_DEVICE int warp_of_block() {
     return static_cast<int>(threadIdx.x) >> 5;
 }
 
+struct TilePlace {
+    int64_t down, across;
+};
+
+// The tile of the calling block of threads among `down` x `across`: `group` tiles down before the next column of tiles.
+GB_DEVICE TilePlace tile_of_block(int64_t down, int64_t across, int64_t group) {
+    const int64_t first = blockIdx.x / (group * across) * group, within = blockIdx.x % (group * across);
+    const int64_t height = down - first < group ? down - first : group;
+    return {first + within % height, within / height};
+}
+
 // Sums in shared memory, Rows x Columns of them, row-major at a pitch: what C holds, or 0.
 template <int Rows, int Columns>
 GB_DEVICE void begin_sums(const MatmulBf16Arguments& a, int64_t i0, int64_t j0, float* sums, int pitch) {
@@ -81,6 +92,42 @@ GB_DEVICE void add_chains(const WarpTile<Down, Across>& chain, float* sums, int 
             }
 }
 
+// sums += the product of a tile's operands over `depth` columns, in the order of matmul_bf16.cu. Left and Right are
+// AsyncStages, or fetch as they do; a warp computes 16 Down rows x 8 Across columns from (row, column) on. All threads
+// of the block call together, and find the sums whole.
+template <int Step, int Stages, int Down, int Across, bool LeftAlong, bool RightAlong, class T, class Left, class Right>
+GB_DEVICE void add_products(Left& left, Right& right, T* lefts, int left_piece, bf16* rights, int right_piece,
+                            int64_t depth, int row, int column, float* sums, int pitch) {
+    WarpTile<Down, Across> chain;
+    clear<Down, Across>(chain);
+    const auto fetch = [&](int slot) {
+        left.fetch(lefts + slot * left_piece);
+        right.fetch(rights + slot * right_piece);
+        cp_async_commit();
+    };
+#pragma unroll 1
+    for (int slot = 0; slot < Stages - 1; ++slot)
+        fetch(slot);
+    int slot = 0;
+    for (int64_t k = 0; k < depth; k += Step) {
+        cp_async_wait<Stages - 2>();
+        __syncthreads();
+        fetch((slot + Stages - 1) % Stages);
+#pragma unroll
+        for (int d = 0; d < Step; d += 16)
+            if (k + d < depth)
+                add_product<Down, Across, LeftAlong, RightAlong>(chain, lefts + slot * left_piece, Left::kPitch, row,
+                                                                 rights + slot * right_piece, Right::kPitch, column, d);
+        slot = (slot + 1) % Stages;
+        if ((k + Step) % kMatmulBf16Depth == 0 || k + Step >= depth) {
+            add_chains<Down, Across>(chain, sums + row * pitch + column, pitch, false);
+            clear<Down, Across>(chain);
+        }
+    }
+    cp_async_wait<0>();
+    __syncthreads();
+}
+
 // T is the type of A. A warp computes 16 Down rows x 8 Across columns of the tile.
 template <class T, int Tile, int Threads, int Down, int Across, bool LeftAlong, bool RightAlong>
 GB_DEVICE void multiply_tile(const MatmulBf16Arguments& a, unsigned char* shared) {
@@ -90,10 +137,8 @@ GB_DEVICE void multiply_tile(const MatmulBf16Arguments& a, unsigned char* shared
     constexpr int kPiece = matmul_piece(Tile, kStep), kWarpsAcross = Tile / (8 * Across);
     static_assert(Tile / (16 * Down) * kWarpsAcross * 32 == Threads);
 
-    const int64_t down = (a.m + Tile - 1) / Tile, across = (a.n + Tile - 1) / Tile;
-    const int64_t group = blockIdx.x / (kTileGroup * across), within = blockIdx.x % (kTileGroup * across);
-    const int64_t rest = down - group * kTileGroup, height = rest < kTileGroup ? rest : kTileGroup;
-    const int64_t i0 = (group * kTileGroup + within % height) * Tile, j0 = within / height * Tile;
+    const TilePlace place = tile_of_block((a.m + Tile - 1) / Tile, (a.n + Tile - 1) / Tile, kTileGroup);
+    const int64_t i0 = place.down * Tile, j0 = place.across * Tile;
     const int row = warp_of_block() / kWarpsAcross * 16 * Down, column = warp_of_block() % kWarpsAcross * 8 * Across;
     constexpr int kPitch = Tile + kMatmulBf16Pad;
     T* const lefts = reinterpret_cast<T*>(shared);
@@ -101,36 +146,10 @@ GB_DEVICE void multiply_tile(const MatmulBf16Arguments& a, unsigned char* shared
     float* const sums = reinterpret_cast<float*>(rights + kStages * kPiece);
 
     begin_sums<Tile, Tile>(a, i0, j0, sums, kPitch);
-    WarpTile<Down, Across> chain;
-    clear<Down, Across>(chain);
     Left left(a.a, a.lda, i0, a.m, 0, a.k, static_cast<int>(threadIdx.x));
     Right right(a.b, a.ldb, j0, a.n, 0, a.k, static_cast<int>(threadIdx.x));
-    const auto fetch = [&](int slot) {
-        left.fetch(lefts + slot * kPiece);
-        right.fetch(rights + slot * kPiece);
-        cp_async_commit();
-    };
-#pragma unroll 1
-    for (int slot = 0; slot < kStages - 1; ++slot)
-        fetch(slot);
-    int slot = 0;
-    for (int64_t k = 0; k < a.k; k += kStep) {
-        cp_async_wait<kStages - 2>();
-        __syncthreads();
-        fetch((slot + kStages - 1) % kStages);
-#pragma unroll
-        for (int d = 0; d < kStep; d += 16)
-            if (k + d < a.k)
-                add_product<Down, Across, LeftAlong, RightAlong>(chain, lefts + slot * kPiece, Left::kPitch, row,
-                                                                 rights + slot * kPiece, Right::kPitch, column, d);
-        slot = (slot + 1) % kStages;
-        if ((k + kStep) % kMatmulBf16Depth == 0 || k + kStep >= a.k) {
-            add_chains<Down, Across>(chain, sums + row * kPitch + column, kPitch, false);
-            clear<Down, Across>(chain);
-        }
-    }
-    cp_async_wait<0>();
-    __syncthreads();
+    add_products<kStep, kStages, Down, Across, LeftAlong, RightAlong>(left, right, lefts, kPiece, rights, kPiece, a.k,
+                                                                      row, column, sums, kPitch);
     write_sums<Tile, Tile>(a, i0, j0, sums, kPitch);
 }
 

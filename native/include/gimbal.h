@@ -112,6 +112,10 @@ GB_API void gb_context_destroy(gb_context* context);
 GB_API gb_status gb_context_info(gb_context* context, gb_device_info* info);
 /* Waits for all queued work and reports a fault of any op since the last call. */
 GB_API gb_status gb_context_synchronize(gb_context* context);
+/* 1, as a new context has it: gb_matmul and gb_matmul_packed add in the engine's order, from now on. 0: in any order, which on a
+   CUDA device means cuBLASLt where it is present (products without bias, of matrices of one type aligned to 16 bytes). Meant for
+   gradients: a sampler's log-probabilities keep the bits of the trainer's only if both are exact. */
+GB_API gb_status gb_context_set_exact(gb_context* context, int32_t exact);
 /* Scratch memory for all ops of the context, owned by the caller, who must then give enough. Null: the context grows
    memory of its own as ops ask for it, which no captured graph may need. */
 GB_API gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes);
@@ -341,6 +345,19 @@ GB_API gb_status gb_z_loss(gb_context* context, const float* lse, float* losses,
 GB_API gb_status gb_z_loss_backward(gb_context* context, const void* logits, const float* lse, const float* dlosses,
                                     void* dlogits, int64_t rows, int64_t vocabulary, int64_t logits_stride,
                                     float coefficient, gb_dtype dtype);
+
+/* kl_r = sum_j p_j (log p_j - log q_j), p = softmax(logits / T), q = softmax(reference / T): the exact KL(p || q) of a token over
+   the whole vocabulary, in blocks of 512 from 0, in double; 0 for equal rows, infinite where q alone is 0. lse, reference_lse
+   (rows) as gb_logprob_gather gives them at T. logits, reference (rows, vocabulary) at their strides. */
+GB_API gb_status gb_full_kl(gb_context* context, const float* logits, const float* reference, const float* lse,
+                            const float* reference_lse, float* kl, int64_t rows, int64_t vocabulary,
+                            int64_t logits_stride, int64_t reference_stride, float temperature);
+/* dlogits_j = dkl p_j (log p_j - log q_j - kl) / T, written; rows whose dkl is 0 get 0 and are not read. dlogits lies at
+   reference_stride and may be reference. */
+GB_API gb_status gb_full_kl_backward(gb_context* context, const float* logits, const float* reference, const float* lse,
+                                     const float* reference_lse, const float* kl, const float* dkl, float* dlogits,
+                                     int64_t rows, int64_t vocabulary, int64_t logits_stride, int64_t reference_stride,
+                                     float temperature);
 
 /* y = x, but of every id among ids[starts[r]] .. ids[starts[r+1]-1], once however often it is there: z penalty for z < 0,
    z / penalty otherwise (CTRL, Keskar et al. 2019). x (rows, vocabulary) at x_stride, y dense, ids (count), starts (rows + 1). */

@@ -135,6 +135,15 @@ gb_status gb_context_synchronize(gb_context* context) {
     });
 }
 
+gb_status gb_context_set_exact(gb_context* context, int32_t exact) {
+    return guard("gb_context_set_exact", [&] {
+        gb_context& c = checked(context);
+        if (exact != 0 && exact != 1)
+            throw Error(GB_INVALID_ARGUMENT, "exact: wanted 0 or 1, got " + std::to_string(exact));
+        if (c.cuda() != nullptr) c.cuda()->set_exact(exact != 0);
+    });
+}
+
 gb_status gb_context_set_workspace(gb_context* context, void* memory, int64_t bytes) {
     return guard("gb_context_set_workspace", [&] { checked(context).set_workspace(memory, bytes); });
 }

@@ -11,40 +11,33 @@ internal sealed record DecodeShape(int Rows, int PagesPerRow, SamplingOptions Sa
 /// </summary>
 internal sealed class RecordedDecoding(Device device) : IDisposable
 {
-    /// <summary>Null: seen once.</summary>
-    private readonly Dictionary<DecodeShape, RecordedOps?> passes = [];
+    private readonly Dictionary<DecodeShape, RepeatedOps> passes = [];
 
     /// <summary>Runs a pass.</summary>
     /// <param name="shape">Null: not a decode pass, or none that comes again.</param>
     /// <param name="pass">Calls the ops.</param>
     public void Run(DecodeShape? shape, Action pass)
     {
-        if (shape is null || !device.CanRecord || !passes.TryGetValue(shape, out RecordedOps? recorded))
+        if (shape is null || !device.CanRecord)
         {
-            if (shape is not null && device.CanRecord)
-            {
-                passes.Add(shape, null);
-            }
-
             pass();
             return;
         }
 
-        if (recorded is null)
+        if (!passes.TryGetValue(shape, out RepeatedOps? ops))
         {
-            recorded = device.Record(pass);
-            passes[shape] = recorded;
+            passes.Add(shape, ops = new RepeatedOps(device));
         }
 
-        recorded.Launch();
+        ops.Run(pass);
     }
 
     /// <summary>The memory is about to move.</summary>
     public void Forget()
     {
-        foreach (RecordedOps? recorded in passes.Values)
+        foreach (RepeatedOps ops in passes.Values)
         {
-            recorded?.Dispose();
+            ops.Dispose();
         }
 
         passes.Clear();

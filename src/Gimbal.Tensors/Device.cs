@@ -12,6 +12,12 @@ public sealed record DeviceOptions
 
     /// <summary>A CUDA stream of the caller's; 0 makes one.</summary>
     public nint Stream { get; init; }
+
+    /// <summary>
+    /// Every product of matrices may be added up in any order: on a CUDA device through cuBLASLt where it is present, faster, and
+    /// without the promise that sampler and trainer agree bit for bit. Products of gradients always may.
+    /// </summary>
+    public bool Inexact { get; init; }
 }
 
 /// <summary>One device with one queue of work, used by one thread at a time.</summary>
@@ -20,8 +26,10 @@ public sealed unsafe class Device : IDisposable
     private const int GpuKind = 1;
 
     private readonly ContextHandle context;
+    private readonly bool isAlwaysInexact;
+    private bool isExact = true;
 
-    private Device(string name, ContextHandle context, in DeviceInfo info)
+    private Device(string name, ContextHandle context, in DeviceInfo info, bool isInexact)
     {
         (Name, this.context) = (name, context);
         IsMeta = name == "meta";
@@ -30,6 +38,8 @@ public sealed unsafe class Device : IDisposable
         MemoryBytes = info.MemoryBytes;
         Processor = Text(info.Name);
         InstructionSet = Text(info.Isa);
+        IsExact = !isInexact;
+        isAlwaysInexact = isInexact;
     }
 
     /// <summary>As it was opened: <c>cpu</c>, <c>cuda:0</c> or <c>meta</c>.</summary>
@@ -65,6 +75,20 @@ public sealed unsafe class Device : IDisposable
 
     internal ContextHandle Context => context;
 
+    /// <summary>False while only gradients are computed, whose products need not have the order of the forward's.</summary>
+    internal bool IsExact
+    {
+        get => isExact;
+        set
+        {
+            if (value != isExact && !isAlwaysInexact)
+            {
+                NativeMethods.gb_context_set_exact(context, value ? 1 : 0).Check();
+                isExact = value;
+            }
+        }
+    }
+
     /// <summary>
     /// Gives the ops scratch memory of the caller's, which must stay alive until it is replaced. With an empty tensor, as at
     /// first, the device takes what it needs by itself.
@@ -95,7 +119,7 @@ public sealed unsafe class Device : IDisposable
         NativeMethods.gb_context_create(native, out ContextHandle context).Check();
         DeviceInfo info = new() { StructSize = sizeof(DeviceInfo) };
         NativeMethods.gb_context_info(context, ref info).Check();
-        return new Device(name, context, info);
+        return new Device(name, context, info, options.Inexact);
     }
 
     /// <summary>

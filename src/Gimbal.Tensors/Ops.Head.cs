@@ -147,11 +147,16 @@ public static unsafe partial class Ops
 
     private static void HeadBackward(Parameter head, in Tensor dlogits, in Tensor hidden, in Tensor dhidden)
     {
+        Device device = dlogits.Device;
+        bool exact = device.IsExact;
+        device.IsExact = false;
         MatmulPacked(dlogits, head.PackedTransposed(), default, dhidden);
         if (head.IsTrainable)
         {
             Matmul(dlogits, hidden, default, head.Gradient, transA: true, accumulate: true);
         }
+
+        device.IsExact = exact;
     }
 
     /// <summary>

@@ -63,6 +63,57 @@ public static unsafe partial class Ops
             dlogits.Pointer, rows, logits.Width, logits.RowStride, coefficient, (int)logits.DType).Check();
     }
 
+    /// <summary>
+    /// kl_r = sum_j p_j (log p_j - log q_j), p = softmax(logits / T), q = softmax(reference / T): the exact KL over the vocabulary,
+    /// in nats.
+    /// </summary>
+    /// <param name="logits">(rows, vocabulary); rows may be strided.</param>
+    /// <param name="reference">Of the other distribution (rows, vocabulary); rows may be strided.</param>
+    /// <param name="lse">log sum exp of logits / T (rows): <see cref="LogprobGather"/>.</param>
+    /// <param name="referenceLse">Likewise of the reference (rows).</param>
+    /// <param name="kl">(rows).</param>
+    /// <param name="temperature">T, above 0.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    public static void FullKl(in Tensor logits, in Tensor reference, in Tensor lse, in Tensor referenceLse, in Tensor kl,
+        float temperature = 1)
+    {
+        WantPair(logits, reference, lse, referenceLse, kl);
+        NativeMethods.gb_full_kl(logits.Device.Context, (float*)logits.Pointer, (float*)reference.Pointer, (float*)lse.Pointer,
+            (float*)referenceLse.Pointer, (float*)kl.Pointer, logits.Rows, logits.Width, logits.RowStride, reference.RowStride,
+            temperature).Check();
+    }
+
+    /// <summary>dlogits_j = dkl p_j (log p_j - log q_j - kl) / T.</summary>
+    /// <param name="logits">The forward's input.</param>
+    /// <param name="reference">The forward's input.</param>
+    /// <param name="lse">The forward's input.</param>
+    /// <param name="referenceLse">The forward's input.</param>
+    /// <param name="kl">The forward's output.</param>
+    /// <param name="dkl">(rows); a row of 0 is not read.</param>
+    /// <param name="dlogits">As the reference, with the same row stride; may be the reference. Written.</param>
+    /// <param name="temperature">The forward's.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
+    public static void FullKlBackward(in Tensor logits, in Tensor reference, in Tensor lse, in Tensor referenceLse, in Tensor kl,
+        in Tensor dkl, in Tensor dlogits, float temperature = 1)
+    {
+        WantPair(logits, reference, lse, referenceLse, kl);
+        WantCount(dkl, DType.Float32, logits.Rows);
+        WantLogits(dlogits, reference);
+        NativeMethods.gb_full_kl_backward(logits.Device.Context, (float*)logits.Pointer, (float*)reference.Pointer,
+            (float*)lse.Pointer, (float*)referenceLse.Pointer, (float*)kl.Pointer, (float*)dkl.Pointer, (float*)dlogits.Pointer,
+            logits.Rows, logits.Width, logits.RowStride, reference.RowStride, temperature).Check();
+    }
+
+    private static void WantPair(in Tensor logits, in Tensor reference, in Tensor lse, in Tensor referenceLse, in Tensor kl)
+    {
+        long rows = logits.Rows;
+        WantRows(logits, DType.Float32, rows, logits.Width);
+        WantRows(reference, DType.Float32, rows, logits.Width);
+        WantCount(lse, DType.Float32, rows);
+        WantCount(referenceLse, DType.Float32, rows);
+        WantCount(kl, DType.Float32, rows);
+    }
+
     /// <summary>y = max(x, 0)^2 (So et al. 2021).</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="y">As many elements.</param>

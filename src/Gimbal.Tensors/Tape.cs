@@ -68,11 +68,17 @@ public sealed class Tape
     /// <summary>Runs all recorded ops backwards, from the gradients that the loss ops have set.</summary>
     public void Backward()
     {
-        bool recording = Recording;
-        Recording = false;
-        RunBackTo(0);
-        Recording = recording;
-        Reset();
+        bool recording = Recording, exact = Device.IsExact;
+        (Recording, Device.IsExact) = (false, false);
+        try
+        {
+            RunBackTo(0);
+        }
+        finally
+        {
+            (Recording, Device.IsExact) = (recording, exact);
+            Reset();
+        }
     }
 
     /// <summary>
@@ -255,9 +261,9 @@ public sealed class Tape
         using ArenaScope scope = tape.Arena.Enter();
         // The entry's own slot is overwritten by what follows; it lives on in `output` and in RunBackTo.
         tape.count = start + 1;
-        tape.Recording = true;
+        (tape.Recording, tape.Device.IsExact) = (true, true);
         Tensor again = ((BlockFunction)entry.State!)(tape, input, entry.Integer);
-        tape.Recording = false;
+        (tape.Recording, tape.Device.IsExact) = (false, false);
         tape.Pass(output, again);
         output.Gradient!.Buffer!.Holders--;
         tape.RunBackTo(start + 1);

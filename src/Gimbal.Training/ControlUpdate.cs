@@ -57,6 +57,9 @@ internal sealed class ControlUpdate : IDisposable
     private readonly float[] normalized;
     private readonly double[] policySums = new double[PolicyStatistics], valueSums = new double[ValueStatistics];
     private readonly Tensor policyStatistics, valueStatistics, weights, valueWeights, dentropy;
+    private readonly RepeatedOps ops;
+    private readonly Action addGradients;
+    private Minibatch batch;
 
     /// <param name="policy">Trained in place.</param>
     /// <param name="rollout">With its advantages, whenever <see cref="Step"/> is called.</param>
@@ -71,6 +74,7 @@ internal sealed class ControlUpdate : IDisposable
             : options.Optimizer, totalSteps);
         Arena = new Arena(policy.Device, policy.ActivationBytes(minibatch) + rollout.EstimateBytes);
         tape = new Tape(Arena) { Recording = true };
+        (ops, addGradients) = (new RepeatedOps(policy.Device), AddGradients);
         normalized = new float[minibatch];
         policyStatistics = Arena.Allocate(DType.Float64, new Shape(PolicyStatistics));
         valueStatistics = Arena.Allocate(DType.Float64, new Shape(ValueStatistics));
@@ -85,53 +89,32 @@ internal sealed class ControlUpdate : IDisposable
 
     public long PeakBytes => Arena.PeakBytes;
 
+    /// <summary>True once the device launches the ops of a step together.</summary>
+    public bool IsRecorded => ops.IsRecorded;
+
     /// <summary>One optimizer step on the samples <paramref name="rows"/> of the rollout.</summary>
     /// <param name="rows">As many as every minibatch has.</param>
     /// <param name="totals">Counts differing bits of log-probabilities; null once the policy is not the one that acted.</param>
     /// <returns>Null, and nothing is learned, if the policy has moved too far for <see cref="ControlOptions.StopWithinPass"/>.</returns>
     public MinibatchLoss? Step(ReadOnlySpan<int> rows, TrainingTotals? totals)
     {
+        // Every step finds these at the addresses of the one before, so that its ops may be recorded.
         using ArenaScope scope = Arena.Enter();
-        Tensor inputs = policy.Upload(Arena, rollout.Gather(rollout.Observations, rollout.ObservationSize, rows));
-        Tensor actions = policy.Head.Upload(Arena, rollout.Gather(rollout.Actions, rollout.ActionSize, rows));
-        Tensor old = Upload(rollout.Logprobs, rows);
-        ActorOutput output = policy.Actor(tape, inputs);
-        Tensor value = policy.Critic(tape, inputs);
-        ActionLogprob now = policy.Head.Logprob(Arena, output, actions);
-        ReadOnlySpan<float> logprobs = column.Download(now.Logprob);
+        batch = new Minibatch(policy.Upload(Arena, rollout.Gather(rollout.Observations, rollout.ObservationSize, rows)),
+            policy.Head.Upload(Arena, rollout.Gather(rollout.Actions, rollout.ActionSize, rows)), Upload(rollout.Logprobs, rows),
+            Advantages(rows), Upload(rollout.Values, rows), Upload(rollout.Returns, rows), NewColumn(rows.Length), NewColumn(rows.Length));
+        ops.Run(addGradients);
+        ReadOnlySpan<float> logprobs = column.Download(batch.Logprobs);
         double clipFraction = ClipFraction(logprobs, rows);
         totals?.Compare(logprobs, rollout.Gather(rollout.Logprobs, 1, rows));
-
-        // max(-A ratio, -A clip(ratio)), A normalised within the minibatch.
-        Tensor losses = Arena.Allocate(DType.Float32, new Shape(rows.Length));
-        Tensor dlogprob = Arena.Allocate(DType.Float32, new Shape(rows.Length));
-        policyStatistics.Clear();
-        Ops.PpoClipLoss(now.Logprob, old, Advantages(rows), weights, losses, dlogprob, policyStatistics, options.ClipRange, options.ClipRange);
         policyStatistics.CopyTo<double>(policySums);
         if (options.StopWithinPass && options.TargetKl > 0 && policySums[6] / rows.Length > StopFactor * options.TargetKl)
         {
-            tape.Reset();
+            policy.Store.ClearGradients();
             return null;
         }
 
-        policy.Head.Backward(tape, output, actions, now, dlogprob, dentropy);
-
-        // c (v - R)^2 / 2.
-        Tensor dvalue = Arena.Allocate(DType.Float32, value.Shape);
-        valueStatistics.Clear();
-        Tensor oldValues = Upload(rollout.Values, rows), returns = Upload(rollout.Returns, rows);
-        if (options.ClippedValueAlone && options.ClipRangeValue > 0)
-        {
-            Ops.ClippedValueLoss(value, oldValues, returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
-        }
-        else
-        {
-            Ops.ValueClipLoss(value, oldValues, returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
-        }
-
-        tape.SetGradient(value, dvalue);
-        double entropy = column.SumOf(now.Entropy) / rows.Length;
-        tape.Backward();
+        double entropy = column.SumOf(batch.Entropies) / rows.Length;
         Optimizer.Step();
 
         valueStatistics.CopyTo<double>(valueSums);
@@ -142,8 +125,42 @@ internal sealed class ControlUpdate : IDisposable
 
     public void Dispose()
     {
+        ops.Dispose();
         Arena.Dispose();
         Optimizer.Dispose();
+    }
+
+    /// <summary>Forward and backward: gradients are added, log-probabilities, entropies and statistics written. Nothing here reads the host.</summary>
+    private void AddGradients()
+    {
+        using ArenaScope scope = Arena.Enter();
+        ActorOutput output = policy.Actor(tape, batch.Inputs);
+        Tensor value = policy.Critic(tape, batch.Inputs);
+        ActionLogprob now = policy.Head.Logprob(Arena, output, batch.Actions);
+        batch.Logprobs.CopyFrom(now.Logprob);
+        batch.Entropies.CopyFrom(now.Entropy);
+
+        // max(-A ratio, -A clip(ratio)), A normalised within the minibatch.
+        Tensor losses = NewColumn((int)batch.Old.Count), dlogprob = NewColumn((int)batch.Old.Count);
+        policyStatistics.Clear();
+        Ops.PpoClipLoss(now.Logprob, batch.Old, batch.Advantages, weights, losses, dlogprob, policyStatistics, options.ClipRange,
+            options.ClipRange);
+        policy.Head.Backward(tape, output, batch.Actions, now, dlogprob, dentropy);
+
+        // c (v - R)^2 / 2.
+        Tensor dvalue = Arena.Allocate(DType.Float32, value.Shape);
+        valueStatistics.Clear();
+        if (options.ClippedValueAlone && options.ClipRangeValue > 0)
+        {
+            Ops.ClippedValueLoss(value, batch.OldValues, batch.Returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
+        }
+        else
+        {
+            Ops.ValueClipLoss(value, batch.OldValues, batch.Returns, valueWeights, losses, dvalue, valueStatistics, options.ClipRangeValue);
+        }
+
+        tape.SetGradient(value, dvalue);
+        tape.Backward();
     }
 
     /// <summary>(A - mean) / (std + 1e-8) within the minibatch, std with ddof 1; epsilon outside the root, so that equal advantages give 0.</summary>
@@ -173,7 +190,7 @@ internal sealed class ControlUpdate : IDisposable
             advantages = normalized;
         }
 
-        Tensor tensor = Arena.Allocate(DType.Float32, new Shape(rows.Length));
+        Tensor tensor = NewColumn(rows.Length);
         tensor.CopyFrom(advantages);
         return tensor;
     }
@@ -191,9 +208,11 @@ internal sealed class ControlUpdate : IDisposable
         return (double)count / rows.Length;
     }
 
+    private Tensor NewColumn(int rows) => Arena.Allocate(DType.Float32, new Shape(rows));
+
     private Tensor Upload(float[] source, ReadOnlySpan<int> rows)
     {
-        Tensor tensor = Arena.Allocate(DType.Float32, new Shape(rows.Length));
+        Tensor tensor = NewColumn(rows.Length);
         tensor.CopyFrom(rollout.Gather(source, 1, rows));
         return tensor;
     }
@@ -204,4 +223,8 @@ internal sealed class ControlUpdate : IDisposable
         column.AddRepeated(value, count);
         return column.Upload(Arena);
     }
+
+    /// <summary>What a step is of (rows each), and the log-probabilities and entropies that it leaves.</summary>
+    private readonly record struct Minibatch(Tensor Inputs, Tensor Actions, Tensor Old, Tensor Advantages, Tensor OldValues, Tensor Returns,
+        Tensor Logprobs, Tensor Entropies);
 }

@@ -97,6 +97,7 @@ void Cuda::close() {
     if (context_ == nullptr) return;
     driver_.context_push(context_);
     if (stream_ != nullptr) driver_.stream_synchronize(stream_);
+    free_products_.reset();
     for (const auto& [file, module] : modules_)
         driver_.module_unload(module);
     if (tickets_ != nullptr) driver_.free(address(tickets_));
@@ -215,6 +216,14 @@ void Cuda::refuse_while_capturing(const char* what) const {
     if (is_capturing_)
         throw Error(GB_INVALID_ARGUMENT,
                     std::string(what) + " cannot be recorded in a graph; do it before gb_graph_begin");
+}
+
+void Cuda::set_exact(bool exact) {
+    exact_ = exact;
+    if (exact || looked_for_products_ || is_capturing_) return;
+    Call call(*this, "gb_context_set_exact");
+    free_products_ = FreeProducts::open(*this);
+    looked_for_products_ = true;
 }
 
 void Cuda::begin_capture() {

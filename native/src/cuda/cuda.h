@@ -1,6 +1,7 @@
 // What every CUDA launcher gets: a device with a stream, its scratch memory, and the way to start a kernel.
 #pragma once
 
+#include "cuda/cublaslt.h"
 #include "cuda/driver.h"
 #include "cuda/profiler.h"
 #include "gimbal.h"
@@ -8,6 +9,7 @@
 #include "common/fault.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -64,6 +66,11 @@ public:
     const std::string& architecture() const { return architecture_; }
     driver::Stream stream() const { return stream_; }
 
+    // Products whose order is free may go this way; null where they must not, or there is no such library. The library
+    // is looked for when `exact` is first false, and not while ops are recorded.
+    FreeProducts* free_products() const { return exact_ ? nullptr : free_products_.get(); }
+    void set_exact(bool exact);
+
     // Zeroed. Throws GB_OUT_OF_MEMORY.
     void* allocate(int64_t bytes);
     void free(void* memory);
@@ -109,6 +116,7 @@ private:
     bool owns_stream_ = false;
     bool synchronous_ = false; // GIMBAL_SYNC=1
     bool is_capturing_ = false;
+    bool exact_ = true, looked_for_products_ = false;
     int multiprocessors_ = 0;
     int shared_limit_ = 0;
     int64_t memory_bytes_ = 0;
@@ -118,6 +126,7 @@ private:
     FaultRecord* fault_on_device_ = nullptr;
     const char* operation_ = "";
     std::string lost_; // why the device is lost, once it is
+    std::unique_ptr<FreeProducts> free_products_;
     std::unordered_map<std::string, driver::Module> modules_;
     std::unordered_map<const char*, driver::Function> functions_; // by the address of the literal: no string is built
 };

@@ -1,49 +1,23 @@
 #include "cuda/driver.h"
 
+#include "cuda/library.h"
 #include "status.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
-
-#if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
-#else
-#include <dlfcn.h>
-#endif
 
 namespace gimbal::driver {
 namespace {
 
 #if defined(_WIN32)
 constexpr const char* kSystemLibrary = "nvcuda.dll";
-
-void* open_library(const char* name, std::string& why) {
-    void* library = reinterpret_cast<void*>(LoadLibraryA(name));
-    if (library == nullptr) why = "error " + std::to_string(GetLastError());
-    return library;
-}
-void* find_symbol(void* library, const char* name) {
-    return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
-}
 #else
 constexpr const char* kSystemLibrary = "libcuda.so.1";
-
-void* open_library(const char* name, std::string& why) {
-    void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) why = dlerror();
-    return library;
-}
-void* find_symbol(void* library, const char* name) {
-    return dlsym(library, name);
-}
 #endif
 
-// The library stays loaded: a driver cannot be unloaded safely.
 Driver load() {
-    const char* named = std::getenv("GIMBAL_CUDA_DRIVER");
-    const std::string name = named != nullptr && *named != '\0' ? named : kSystemLibrary;
+    const char* named = environment("GIMBAL_CUDA_DRIVER");
+    const std::string name = named != nullptr ? named : kSystemLibrary;
     std::string why;
     void* library = open_library(name.c_str(), why);
     if (library == nullptr)

@@ -1,10 +1,16 @@
-// Language-model head and logprob_gather over chunks of 128 counting rows.
-// Which rows count is known to the device only, so the host starts the chunks
-// that there may be; one without rows costs its launches.
+// Language-model head and logprob_gather over chunks of 128 counting rows. Which rows count is known to the device
+// only, so the host starts the chunks that there may be; one without rows costs its launches.
+//
+// The forward of bfloat16 goes without chunks and without logits in memory (kernels/linear_logprob_bf16.cu) where there
+// is more than one chunk, the head lies as (vocabulary, width), the vocabulary fills a block of 512, and a block of
+// threads may have 225 KiB of shared memory (compute capability 9.0 and later). The bits are the same.
 #include "linear_logprob.h"
 #include "cuda/matrix_product.h"
+#include "linear_logprob_bf16.h"
 #include "linear_logprob_chunk.h"
 #include "packed.h"
+
+#include <algorithm>
 
 namespace gimbal {
 namespace {
@@ -88,6 +94,30 @@ Grid warps_for(const LinearLogprobWorkspace& w) {
     return {(w.rows + kLinearLogprobWarps - 1) / kLinearLogprobWarps};
 }
 
+// False where the chunked form has to serve.
+bool has_tiles(const Cuda& cuda, const Product& logits, int64_t rows) {
+    return logits.a.dtype == GB_BFLOAT16 && logits.b.dtype == GB_BFLOAT16 && logits.b.transposed &&
+           rows > LinearLogprobChunk::kRows && logits.n >= kVocabularyBlock && kHeadTileBytes <= cuda.shared_limit();
+}
+
+// The rows that `w` lists, as many at a time as the workspace's partial results have room for.
+void run_tiles(Cuda& cuda, HeadTilesArguments a, const LinearLogprobWorkspace& w, int64_t rows) {
+    const int64_t room = w.rows * (a.vocabulary + 2 * a.width),
+                  blocks = (a.vocabulary + kVocabularyBlock - 1) / kVocabularyBlock;
+    const int64_t pass = room / head_floats_of_row(a.vocabulary) / w.rows * w.rows;
+    a.partials = w.logits;
+    a.target_logits = w.logits + pass * 3 * blocks;
+    for (a.first = 0; a.first < rows; a.first += pass) {
+        a.rows = std::min(pass, rows - a.first);
+        const int64_t tiles = (a.rows + kHeadTileRows - 1) / kHeadTileRows * blocks;
+        const int64_t warps = kHeadFinishThreads / 32;
+        cuda.launch({"linear_logprob_bf16", "linear_logprob_kernel_bf16_tiles"}, {tiles}, kHeadTileThreads, a,
+                    kHeadTileBytes);
+        cuda.launch({"linear_logprob_bf16", "linear_logprob_kernel_bf16_finish"}, {(a.rows + warps - 1) / warps},
+                    kHeadFinishThreads, a);
+    }
+}
+
 } // namespace
 
 void cuda_linear_logprob(Cuda& cuda, const void* hidden, const void* head, const gb_packed* packed_head,
@@ -106,6 +136,27 @@ void cuda_linear_logprob(Cuda& cuda, const void* hidden, const void* head, const
     LinearLogprobArguments a{hidden, targets,    logprob,       entropy, lse, rows,
                              width,  vocabulary, hidden_stride, 0,       w,   cuda.fault("targets")};
     cuda.launch(kernel("linear_logprob_kernel_plan"), {1}, kLinearLogprobPlanThreads, a);
+    if (has_tiles(cuda, logits, rows))
+        return run_tiles(cuda,
+                         {.hidden = hidden,
+                          .head = logits.b.data,
+                          .targets = targets,
+                          .list = w.list,
+                          .counts = w.counts,
+                          .chunk = w.rows,
+                          .partials = nullptr,
+                          .target_logits = nullptr,
+                          .logprob = logprob,
+                          .entropy = entropy,
+                          .lse = lse,
+                          .first = 0,
+                          .rows = 0,
+                          .width = width,
+                          .vocabulary = vocabulary,
+                          .hidden_stride = hidden_stride,
+                          .head_stride = logits.b.stride,
+                          .inverse_temperature = 1.0f / temperature},
+                         w, rows);
     for (; a.chunk < LinearLogprobChunk::chunks(rows); ++a.chunk) {
         cuda.launch(kernel(half ? "linear_logprob_kernel_gather_bf16" : "linear_logprob_kernel_gather"), warps_for(w),
                     kLinearLogprobThreads, a);

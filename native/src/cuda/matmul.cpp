@@ -1,4 +1,5 @@
-// Which kernel multiplies is a matter of speed: all of them add in the same order.
+// Which kernel multiplies is a matter of speed: all of them add in the same order. cuBLASLt does not, and multiplies
+// only where the order is free.
 #include "cuda/matrix_product.h"
 
 #include <algorithm>
@@ -71,6 +72,20 @@ void multiply(Cuda& cuda, const MatmulBf16Arguments& product, bool a_is_float, b
 void cuda_matmul(Cuda& cuda, const void* a, const void* b, const void* bias, void* c, int64_t m, int64_t n, int64_t k,
                  int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a, int32_t trans_b, int32_t accumulate,
                  gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype) {
+    FreeProducts* free = a_dtype == b_dtype && bias == nullptr ? cuda.free_products() : nullptr;
+    if (free != nullptr && free->multiply({.m = m,
+                                           .n = n,
+                                           .k = k,
+                                           .lda = lda,
+                                           .ldb = ldb,
+                                           .ldc = ldc,
+                                           .trans_a = trans_a != 0,
+                                           .trans_b = trans_b != 0,
+                                           .accumulate = accumulate != 0,
+                                           .ab = a_dtype,
+                                           .c = c_dtype},
+                                          a, b, c))
+        return;
     if (b_dtype == GB_BFLOAT16)
         return multiply(cuda,
                         MatmulBf16Arguments{.a = a,

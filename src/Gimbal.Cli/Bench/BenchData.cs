@@ -3,12 +3,15 @@ using Gimbal.Tensors;
 namespace Gimbal.Cli.Bench;
 
 /// <summary>Tensors of random numbers in the ranges that training meets; never zeros, which some processors multiply faster.</summary>
-internal sealed class BenchData(Device device, Arena arena, bool quick) : IDisposable
+internal sealed class BenchData(Device device, Arena arena, bool quick, DType dtype = DType.Float32) : IDisposable
 {
     private readonly Random random = new(1);
     private readonly List<IDisposable> owned = [];
 
     public Device Device { get; } = device;
+
+    /// <summary>Element type of weights and activations.</summary>
+    public DType DType { get; } = dtype;
 
     /// <summary>A number of rows: the one given, or, in a quick run, a sixty-fourth.</summary>
     public int Rows(int rows) => quick ? Math.Max(2, rows / 64) : rows;
@@ -17,6 +20,24 @@ internal sealed class BenchData(Device device, Arena arena, bool quick) : IDispo
     public Tensor Normal(Shape shape, float scale = 1, float mean = 0)
     {
         Tensor tensor = New(shape);
+        tensor.CopyFrom<float>(Numbers(shape, scale, mean));
+        return tensor;
+    }
+
+    /// <summary>Normal numbers, stored as weights and activations are.</summary>
+    public Tensor Stored(Shape shape, float scale = 1)
+    {
+        if (DType == DType.Float32)
+            return Normal(shape, scale);
+        Tensor tensor = New(shape, DType);
+        ushort[] halves = new ushort[shape.Count];
+        BFloat16.Round(Numbers(shape, scale, 0), halves);
+        tensor.CopyFrom<ushort>(halves);
+        return tensor;
+    }
+
+    private float[] Numbers(Shape shape, float scale, float mean)
+    {
         float[] values = new float[shape.Count];
         for (int i = 0; i < values.Length; i += 2)
         {
@@ -27,8 +48,7 @@ internal sealed class BenchData(Device device, Arena arena, bool quick) : IDispo
                 values[i + 1] = (float)(mean + scale * radius * sine);
         }
 
-        tensor.CopyFrom<float>(values);
-        return tensor;
+        return values;
     }
 
     /// <summary>Log-probabilities of sampled tokens: negative, around -1.</summary>

@@ -24,19 +24,19 @@ internal static class BenchSuite
     /// <param name="filter">The text; empty: all.</param>
     /// <param name="quick">Small sizes, one run each: the numbers then say little.</param>
     /// <param name="ceiling">What the machine can do.</param>
+    /// <param name="dtype">Element type of weights and activations; in bfloat16 only the matrix products.</param>
     /// <param name="cancellationToken">Ends the work between two ops.</param>
-    public static IEnumerable<BenchResult> Run(Device device, string filter, bool quick, Ceiling ceiling,
-        CancellationToken cancellationToken = default)
-    {
-        return Run(device, Cases, filter, quick, ceiling, ArenaBytes, cancellationToken);
-    }
+    public static IEnumerable<BenchResult> Run(Device device, string filter, bool quick, Ceiling ceiling, DType dtype = DType.Float32,
+        CancellationToken cancellationToken = default) =>
+        Run(device, dtype == DType.Float32 ? Cases : MatrixBench.All, filter, quick, ceiling, dtype, ArenaBytes, cancellationToken);
 
     /// <summary>Times the ops at the sizes that other systems time them at.</summary>
-    public static IEnumerable<BenchResult> RunWorkloadOps(Device device, bool quick, Ceiling ceiling, CancellationToken cancellationToken = default) =>
-        Run(device, WorkloadOps.All, "", quick, ceiling, 2 * ArenaBytes, cancellationToken);
+    public static IEnumerable<BenchResult> RunWorkloadOps(Device device, bool quick, Ceiling ceiling, DType dtype = DType.Float32,
+        CancellationToken cancellationToken = default) =>
+        Run(device, dtype == DType.Float32 ? WorkloadOps.All : WorkloadOps.Products, "", quick, ceiling, dtype, 2 * ArenaBytes, cancellationToken);
 
     private static IEnumerable<BenchResult> Run(Device device, Dictionary<string, Func<BenchData, BenchCase>> cases, string filter,
-        bool quick, Ceiling ceiling, long arenaBytes, CancellationToken cancellationToken)
+        bool quick, Ceiling ceiling, DType dtype, long arenaBytes, CancellationToken cancellationToken)
     {
         using Arena arena = new(device, arenaBytes);
         foreach ((string operation, Func<BenchData, BenchCase> create) in cases)
@@ -44,8 +44,8 @@ internal static class BenchSuite
             cancellationToken.ThrowIfCancellationRequested();
             if (!operation.Contains(filter, StringComparison.Ordinal))
                 continue;
-            using BenchData data = new(device, arena, quick);
-            yield return Time(operation, create, data, arena, ceiling, quick);
+            using BenchData data = new(device, arena, quick, dtype);
+            yield return Time(operation, create, data, arena, ceiling.Of(dtype, device), quick);
         }
     }
 

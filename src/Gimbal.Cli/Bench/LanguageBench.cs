@@ -20,6 +20,8 @@ internal static class LanguageBench
         ["softcap_backward"] = data => Logits(data, (y, dx) => Ops.SoftcapBackward(dx, y, dx, 1, 30)),
         ["z_loss"] = ZLoss,
         ["z_loss_backward"] = data => RowsBackward(data, (x, row, dx) => Ops.ZLossBackward(x, row.Lse, row.Gradient, dx, 1e-4f)),
+        ["full_kl"] = data => FullKl(data, isBackward: false),
+        ["full_kl_backward"] = data => FullKl(data, isBackward: true),
         ["sample_token"] = SampleToken,
         ["repetition_penalty"] = RepetitionPenalty,
     };
@@ -67,6 +69,18 @@ internal static class LanguageBench
     {
         Tensor lse = data.Normal([data.Rows(Tokens * 64)], 2), losses = data.New(lse.Shape);
         return BenchCase.Of($"{lse.Count}", () => Ops.ZLoss(lse, losses, 1e-4f), lse, losses);
+    }
+
+    private static BenchCase FullKl(BenchData data, bool isBackward)
+    {
+        (Tensor logits, RowTensors rows) = Make(data);
+        Tensor reference = data.Normal(logits.Shape, 2), dlogits = data.New(logits.Shape), lse = data.New([logits.Rows]), kl = data.New(lse.Shape);
+        Ops.LogprobGather(logits, rows.Targets, rows.Value, default, rows.Lse);
+        Ops.LogprobGather(reference, rows.Targets, rows.Value, default, lse);
+        string shape = $"{logits.Rows} x {logits.Width}";
+        return isBackward
+            ? BenchCase.Of(shape, () => Ops.FullKlBackward(logits, reference, rows.Lse, lse, kl, rows.Gradient, dlogits), logits, reference, dlogits)
+            : BenchCase.Of(shape, () => Ops.FullKl(logits, reference, rows.Lse, lse, kl), logits, reference);
     }
 
     private static BenchCase RepetitionPenalty(BenchData data)

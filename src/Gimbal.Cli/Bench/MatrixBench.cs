@@ -22,15 +22,15 @@ internal static class MatrixBench
 
     private static BenchCase Matmul(BenchData data)
     {
-        Tensor x = data.Normal([data.Rows(Tokens), Width]), weight = data.Normal([Inner, Width], 0.02f), y = data.New([x.Rows, Inner]);
+        Tensor x = data.Stored([data.Rows(Tokens), Width]), weight = data.Stored([Inner, Width], 0.02f), y = data.New([x.Rows, Inner], data.DType);
         return new BenchCase($"{x.Rows} x {Width} x {Inner}", Bytes(x, weight, y), 2.0 * x.Rows * Width * Inner,
             () => Ops.Matmul(x, weight, default, y, transB: true));
     }
 
     private static BenchCase MatmulPacked(BenchData data)
     {
-        Tensor x = data.Normal([data.Rows(Tokens), Width]), weight = data.Normal([Inner, Width], 0.02f), y = data.New([x.Rows, Inner]);
-        PackedMatrix packed = data.Own(new PackedMatrix(data.Device, Inner, Width));
+        Tensor x = data.Stored([data.Rows(Tokens), Width]), weight = data.Stored([Inner, Width], 0.02f), y = data.New([x.Rows, Inner], data.DType);
+        PackedMatrix packed = data.Own(new PackedMatrix(data.Device, Inner, Width, data.DType));
         packed.Update(weight, transposed: true, version: 1);
         return new BenchCase($"{x.Rows} x {Width} x {Inner}", Bytes(x, weight, y), 2.0 * x.Rows * Width * Inner,
             () => Ops.MatmulPacked(x, packed, default, y));
@@ -38,7 +38,7 @@ internal static class MatrixBench
 
     private static BenchCase SumRows(BenchData data)
     {
-        Tensor x = data.Normal([data.Rows(8192), Width]), y = data.New([Width]);
+        Tensor x = data.Stored([data.Rows(8192), Width]), y = data.New([Width]);
         return BenchCase.Of($"{x.Rows} x {Width}", () => Ops.SumRows(x, y), x, y);
     }
 
@@ -47,10 +47,10 @@ internal static class MatrixBench
     {
         int sequences = Math.Max(1, data.Rows(4 * 64) / 64);
         int length = data.Rows(Length);
-        Tensor q = data.Normal([sequences * length, Heads * HeadDim]), k = data.Normal([sequences * length, KeyHeads * HeadDim]), v = data.Normal(k.Shape);
-        Tensor y = data.New(q.Shape), lse = data.New([q.Rows, Heads]), starts = data.Counting(sequences + 1, 0, length);
+        Tensor q = data.Stored([sequences * length, Heads * HeadDim]), k = data.Stored([sequences * length, KeyHeads * HeadDim]), v = data.Stored(k.Shape);
+        Tensor y = data.New(q.Shape, data.DType), lse = data.New([q.Rows, Heads]), starts = data.Counting(sequences + 1, 0, length);
         Tensor keyStarts = data.Counting(sequences, 0, length), lengths = data.From([.. Enumerable.Repeat(length, sequences)]);
-        Tensor dy = data.Normal(q.Shape), dq = data.New(q.Shape), dk = data.New(k.Shape), dv = data.New(k.Shape);
+        Tensor dy = data.Stored(q.Shape), dq = data.New(q.Shape, data.DType), dk = data.New(k.Shape, data.DType), dv = data.New(k.Shape, data.DType);
         void Forward() => Ops.Attention(q, k, v, starts, keyStarts, lengths, default, y, lse, HeadDim, 0.125f);
         void Backward() => Ops.AttentionBackward(q, k, v, y, lse, dy, starts, dq, dk, dv, HeadDim, 0.125f);
         Forward();
@@ -62,10 +62,10 @@ internal static class MatrixBench
     // Backward: the logits again, then the gradients of hidden states and head.
     private static BenchCase LinearLogprob(BenchData data, bool backward)
     {
-        Tensor hidden = data.Normal([data.Rows(Tokens), Width]), head = data.Normal([Vocabulary, Width], 0.05f);
+        Tensor hidden = data.Stored([data.Rows(Tokens), Width]), head = data.Stored([Vocabulary, Width], 0.05f);
         Tensor targets = data.Ids((int)hidden.Rows, Vocabulary), dlogprob = data.Normal([hidden.Rows]);
         Tensor logprob = data.New([hidden.Rows]), entropy = data.New([hidden.Rows]), lse = data.New([hidden.Rows]);
-        Tensor dhidden = data.New(hidden.Shape), dhead = data.New(head.Shape);
+        Tensor dhidden = data.New(hidden.Shape, data.DType), dhead = data.New(head.Shape);
         void Forward() => Ops.LinearLogprob(hidden, head, null, targets, logprob, entropy, lse);
         void Backward() => Ops.LinearLogprobBackward(hidden, head, null, targets, lse, entropy, dlogprob, default, dhidden, dhead);
         Forward();

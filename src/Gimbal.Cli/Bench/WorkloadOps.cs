@@ -22,6 +22,10 @@ internal static class WorkloadOps
         ["op-matmul-decode"] = data => Matmul(data, 32, Vocabulary, 288, transposed: true, isPacked: true),
     };
 
+    /// <summary>Those whose weights and activations may be bfloat16.</summary>
+    public static readonly Dictionary<string, Func<BenchData, BenchCase>> Products =
+        All.Where(entry => entry.Key.StartsWith("op-matmul", StringComparison.Ordinal)).ToDictionary();
+
     private static BenchCase LogprobGather(BenchData data)
     {
         Tensor logits = data.Normal([data.Rows(Rows), Vocabulary]), dlogits = data.New(logits.Shape);
@@ -97,12 +101,12 @@ internal static class WorkloadOps
 
     private static BenchCase Matmul(BenchData data, int rows, int columns, int depth, bool transposed, bool isPacked)
     {
-        Tensor x = data.Normal([data.Rows(rows), depth]), y = data.New([x.Rows, columns]);
-        Tensor weight = data.Normal(transposed ? [columns, depth] : [depth, columns], 0.05f);
+        Tensor x = data.Stored([data.Rows(rows), depth]), y = data.New([x.Rows, columns]);
+        Tensor weight = data.Stored(transposed ? [columns, depth] : [depth, columns], 0.05f);
         double bytes = BenchCase.Of("", static () => { }, x, weight, y).Bytes, flops = 2.0 * x.Rows * columns * depth;
         if (!isPacked)
             return new BenchCase($"{x.Rows} x {columns} x {depth}", bytes, flops, () => Ops.Matmul(x, weight, default, y, transB: transposed));
-        PackedMatrix packed = data.Own(new PackedMatrix(data.Device, columns, depth));
+        PackedMatrix packed = data.Own(new PackedMatrix(data.Device, columns, depth, data.DType));
         packed.Update(weight, transposed, version: 1);
         return new BenchCase($"{x.Rows} x {columns} x {depth}", bytes, flops, () => Ops.MatmulPacked(x, packed, default, y));
     }

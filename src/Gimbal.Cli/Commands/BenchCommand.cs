@@ -22,7 +22,7 @@ internal static class BenchCommand
         command.SetAction((parsed, cancellationToken) => Task.FromResult(parsed.GetValue(check) ? Check()
             : work.IsGiven(parsed) ? work.Run(parsed, parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)
             : Run(parsed.GetValue(device)!, parsed.GetValue(threads),
-            parsed.GetValue(op)!, parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)));
+            parsed.GetValue(op)!, work.Dtype(parsed), parsed.GetValue(quick), parsed.GetValue(json), cancellationToken)));
         return command;
     }
 
@@ -35,7 +35,7 @@ internal static class BenchCommand
         return results.All(result => result.Passes) ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private static int Run(string name, int threads, string filter, bool isQuick, bool isJson, CancellationToken cancellationToken)
+    private static int Run(string name, int threads, string filter, DType dtype, bool isQuick, bool isJson, CancellationToken cancellationToken)
     {
         using Device device = Device.Open(name, new DeviceOptions { Threads = threads });
         Ceiling ceiling = Ceiling.Measure(device, isQuick);
@@ -44,7 +44,7 @@ internal static class BenchCommand
         table.WriteLine(FormattableString.Invariant($"ceilings measured now: memory {ceiling.BytesPerSecond / 1e9:0.0} GB/s, float32 {ceiling.FlopsPerSecond / 1e9:0} GFLOP/s"));
         table.WriteLine($"{"op",-26} {"shape",-22} {"ms",10} {"rate",18} {"% of floor",11}");
         JsonArray ops = [];
-        foreach (BenchResult result in BenchSuite.Run(device, filter, isQuick, ceiling, cancellationToken))
+        foreach (BenchResult result in BenchSuite.Run(device, filter, isQuick, ceiling, dtype, cancellationToken))
         {
             table.WriteLine(FormattableString.Invariant(
                 $"{result.Operation,-26} {result.Shape,-22} {result.Milliseconds,10:0.000} {result.Rate,18} {100 * result.ShareOfFloor,11:0.0}"));
@@ -60,6 +60,8 @@ internal static class BenchCommand
         }
 
         table.WriteLine("floor: inputs read once and outputs written once at the measured bandwidth, or operations at the measured peak; above 100% the data stayed in a cache.");
+        if (dtype == DType.BFloat16)
+            table.WriteLine("bfloat16: the peak counts twice that of float32 where the processor multiplies pairs.");
         if (isJson)
         {
             Console.Out.WriteLine(new JsonObject
@@ -68,6 +70,7 @@ internal static class BenchCommand
                 ["device"] = device.Name,
                 ["processor"] = device.Processor,
                 ["instruction_set"] = device.InstructionSet,
+                ["dtype"] = dtype == DType.BFloat16 ? "bf16" : "float32",
                 ["threads"] = device.Threads,
                 ["gigabytes_per_second"] = ceiling.BytesPerSecond / 1e9,
                 ["gigaflops"] = ceiling.FlopsPerSecond / 1e9,

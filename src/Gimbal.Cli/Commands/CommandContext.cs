@@ -27,7 +27,7 @@ internal sealed record CommandContext(string Command, OptionLayers Layers, Outpu
     public Device OpenDevice()
     {
         RunOptions options = Layers.Get<RunOptions>();
-        return Device.Open(options.Device, new DeviceOptions { Threads = options.Threads });
+        return Device.Open(options.Device, new DeviceOptions { Threads = options.Threads, Inexact = options.Inexact });
     }
 
     private string? Value(string key) => Layers.Keys.FirstOrDefault(known => known.Name == key)?.Text is { Length: > 0 } text ? text : null;

@@ -17,6 +17,7 @@ internal abstract class ConfiguredCommand : Command
     private readonly Option<ulong?> seedFlag = new("--seed") { Description = "Seed of every random draw (key: seed)." };
     private readonly Option<string?> deviceFlag = new("--device") { Description = "cpu or cuda:N (key: device)." };
     private readonly Option<int?> threadsFlag = new("--threads") { Description = "Threads of the cpu device (key: threads)." };
+    private readonly Option<bool> inexactFlag = new("--inexact") { Description = "CUDA: forward products through cuBLASLt too (key: inexact)." };
     private readonly Option<string?> outFlag = new("--out") { Description = "Run folder, new or empty (key: output)." };
     private readonly Option<DirectoryInfo?> resumeFlag = new("--resume") { Description = "Continues the run in this folder from its last checkpoint.", HelpName = "RUN" };
     private readonly Option<bool> jsonFlag = new("--json") { Description = "Standard output carries the summary alone; all else goes to standard error." };
@@ -29,7 +30,7 @@ internal abstract class ConfiguredCommand : Command
     /// <param name="isRun">True: it makes a run folder, and takes the flags that go with one.</param>
     protected ConfiguredCommand(string name, string description, bool isRun = true) : base(name, description)
     {
-        Option[] always = [configFlag, setFlag, seedFlag, deviceFlag, threadsFlag, jsonFlag];
+        Option[] always = [configFlag, setFlag, seedFlag, deviceFlag, threadsFlag, inexactFlag, jsonFlag];
         Option[] ofRuns = [outFlag, resumeFlag, quickFlag];
         foreach (Option option in isRun ? [.. always, .. ofRuns] : always)
             Options.Add(option);
@@ -107,6 +108,7 @@ internal abstract class ConfiguredCommand : Command
         SetFrom(layers, "seed", parsed.GetValue(seedFlag)?.ToString(CultureInfo.InvariantCulture), "--seed");
         SetFrom(layers, "device", parsed.GetValue(deviceFlag), "--device");
         SetFrom(layers, "threads", parsed.GetValue(threadsFlag)?.ToString(CultureInfo.InvariantCulture), "--threads");
+        SetFrom(layers, "inexact", parsed.GetValue(inexactFlag) ? "true" : null, "--inexact");
         SetFrom(layers, "output", parsed.GetValue(outFlag), "--out");
         foreach ((Option<string?> flag, string key) in shortcuts)
             SetFrom(layers, key, parsed.GetValue(flag), flag.Name);

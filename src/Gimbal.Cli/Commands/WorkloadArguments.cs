@@ -24,7 +24,7 @@ internal sealed class WorkloadArguments
         DefaultValueFactory = _ => new WorkloadPlan().Model,
     };
 
-    private readonly Option<ModelDtype> dtype = new("--dtype") { Description = "Element type of the models." };
+    private readonly Option<ModelDtype> dtype = new("--dtype") { Description = "Element type of the models; without --work: of the ops, bf16 for matrix products alone." };
     private readonly Option<int> batch = Number("--batch", "Sequences (train), pairs (dpo), completions in all (grpo, ppo).", 8);
     private readonly Option<int> length = Number("--seq", "Tokens of a sequence (train, dpo).", 256);
     private readonly Option<int> prompt = Number("--prompt", "Tokens of a prompt (gen, grpo, ppo).", 32);
@@ -55,6 +55,8 @@ internal sealed class WorkloadArguments
         });
     }
 
+    public DType Dtype(ParseResult parsed) => (DType)parsed.GetValue(dtype);
+
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(work) is not null;
 
     public int Run(ParseResult parsed, string deviceName, int threads, bool isQuick, bool isJson, CancellationToken cancellationToken)
@@ -78,7 +80,7 @@ internal sealed class WorkloadArguments
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (name == Ops)
-                TimeOps(device, isQuick, isJson, cancellationToken);
+                TimeOps(device, (DType)plan.Dtype, isQuick, isJson, cancellationToken);
             else
                 foreach (WorkloadResult result in WorkloadBench.Run(device, name, plan))
                     Write(result, plan, device, isJson);
@@ -110,10 +112,10 @@ internal sealed class WorkloadArguments
         Console.Out.Flush();
     }
 
-    private static void TimeOps(Device device, bool isQuick, bool isJson, CancellationToken cancellationToken)
+    private static void TimeOps(Device device, DType dtype, bool isQuick, bool isJson, CancellationToken cancellationToken)
     {
         Ceiling ceiling = Ceiling.Measure(device, isQuick);
-        foreach (BenchResult result in BenchSuite.RunWorkloadOps(device, isQuick, ceiling, cancellationToken))
+        foreach (BenchResult result in BenchSuite.RunWorkloadOps(device, isQuick, ceiling, dtype, cancellationToken))
         {
             Console.Out.WriteLine(!isJson
                 ? FormattableString.Invariant($"{result.Operation,-20} {result.Shape,-22} {result.Milliseconds,10:0.0000} ms {result.Rate,18} {100 * result.ShareOfFloor,8:0.0}% of floor")

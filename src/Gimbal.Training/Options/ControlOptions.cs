@@ -53,7 +53,7 @@ public sealed record ControlOptions : TrainerOptions
 
     /// <summary>Discount.</summary>
     [Description("Discount.")]
-    public float Gamma { get; init; } = 0.9f;
+    public float Gamma { get; init; } = 0.95f;
 
     /// <summary>Decay of generalised advantage estimation.</summary>
     [Description("Decay of generalised advantage estimation.")]

@@ -14,6 +14,10 @@ public sealed record RunOptions : IOptions
     [Description("Threads of the cpu device; 0: one per core.")]
     public int Threads { get; init; } = 0;
 
+    /// <summary>CUDA: forward products too may go through cuBLASLt; sampler and trainer then differ in their last bits.</summary>
+    [Description("CUDA: forward products too may go through cuBLASLt; sampler and trainer then differ in their last bits.")]
+    public bool Inexact { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="InvalidConfigException">A value lies outside its range.</exception>
     public void Validate()

@@ -17,6 +17,16 @@ public sealed class BenchTests
     }
 
     [Fact]
+    public void MatrixProductsAreTimedInBFloat16()
+    {
+        using Device device = Device.Open("cpu");
+        BenchResult[] all = [.. BenchSuite.Run(device, "", quick: true, new Ceiling(1e9, 1e9), DType.BFloat16)];
+        Assert.Contains(all, result => result.Operation == "attention_backward");
+        BenchResult wide = Assert.Single(BenchSuite.Run(device, "matmul_packed", quick: true, new Ceiling(1e9, 1e9)));
+        Assert.Equal(wide.Bytes / 2, all.Single(result => result.Operation == "matmul_packed").Bytes);
+    }
+
+    [Fact]
     public void AFilterTakesTheOpsWithThatName()
     {
         using Device device = Device.Open("cpu");

@@ -41,11 +41,31 @@ public abstract class LinearLogprobBFloat16Tests(string device)
         return true;
     });
 
+    // More than a chunk of rows: the softmax in the tiles of the product, where the device has the shared memory.
+    [Theory]
+    [InlineData(131, 33, 1027)]
+    [InlineData(200, 808, 513)]
+    public void TheTilesOfManyRowsHaveThemToo(int rows, int width, int vocabulary) => TestDevice.OnCuda(() =>
+    {
+        using Subject s = new();
+        Tensor hidden = s.Numbers([rows, width], DType.BFloat16, seed: 1), head = s.Numbers([vocabulary, width], DType.BFloat16, seed: 2);
+        Tensor targets = s.From([.. Enumerable.Range(0, rows).Select(r => r * 31 % vocabulary)]), logits = s.Zeros([rows, vocabulary]);
+        Tensor logprob = s.Zeros([rows]), entropy = s.Zeros([rows]), lse = s.Zeros([rows]);
+        Tensor fusedLogprob = s.Zeros([rows]), fusedEntropy = s.Zeros([rows]), fusedLse = s.Zeros([rows]);
+        Ops.Matmul(hidden, head, default, logits, transB: true);
+        Ops.LogprobGather(logits, targets, logprob, entropy, lse, 0.8f);
+        Ops.LinearLogprob(hidden, head, null, targets, fusedLogprob, fusedEntropy, fusedLse, 0.8f);
+        Assert.Equal(logprob.ToFloats(), fusedLogprob.ToFloats());
+        Assert.Equal(entropy.ToFloats(), fusedEntropy.ToFloats());
+        Assert.Equal(lse.ToFloats(), fusedLse.ToFloats());
+        return true;
+    });
+
     [Fact]
     public void RowsLeftOutChangeNoBits() => TestDevice.On(device, () =>
     {
         using Subject s = new();
-        const int Rows = 300, Width = 16, Vocabulary = 40;
+        const int Rows = 300, Width = 16, Vocabulary = 520;
         Tensor hidden = s.Numbers([Rows, Width], DType.BFloat16, seed: 1), head = s.Numbers([Vocabulary, Width], DType.BFloat16, seed: 2);
         int[] all = [.. Enumerable.Range(0, Rows).Select(r => r % Vocabulary)];
         float[] Run(int[] targets)

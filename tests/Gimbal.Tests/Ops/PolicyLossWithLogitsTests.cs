@@ -39,7 +39,7 @@ public sealed class PolicyLossWithLogitsTests : InvariantOpTests
     [Fact]
     public void ALongRowHasThem()
     {
-        Row rows = new(this, 2, 20_011, isWhole: true);
+        Row rows = new(this, 2, 30_011, isWhole: true);
         AssertSameBits(rows.Chain(Objectives["grpo"], Bonus).Floats, rows.Fused(Objectives["grpo"], Bonus).Floats);
     }
 

@@ -232,7 +232,7 @@ public sealed class StorageTests : OpTests
 
     [Theory]
     [InlineData(1300)]
-    [InlineData(41003)]
+    [InlineData(60007)]
     public void PolicyLossWithLogits(int vocabulary) => Check(tests =>
     {
         const int Rows = 3;

@@ -131,9 +131,7 @@ public sealed class PolicyGradientOracleTests
         Assert.True(total > 1e-3);
         foreach (Parameter parameter in start.Parameters.Where(parameter => which(parameter.Name)))
         {
-            long at = (trained.Find(parameter.Name)!.Gradient.Address - trained.Gradients.Address) / sizeof(float);
-            float[] weights = parameter.Value.ToArray<float>();
-            float[] gradient = trained.FirstMoment.RowRange(at, weights.Length).ToArray<float>();
+            float[] weights = parameter.Value.ToArray<float>(), gradient = TrainerRun.MomentOf(trained, trained.Find(parameter.Name)!);
             double length = Length(gradient);
             double Moved(float step)
             {

@@ -16,11 +16,11 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     /// <summary>Trainers that learn from rows of data, whose order must not matter.</summary>
     public static readonly string[] FromData = ["sft", "reward", "dpo", "kto"];
 
-    /// <summary>KTO's own loss: its shift comes from completions of the neighbouring prompts, so that the order of rows matters.</summary>
-    public static readonly string[] FromNeighbours = ["kto of neighbours"];
+    /// <summary>Where the order of rows matters: KTO's own loss takes its shift from neighbours, noise depends on the place.</summary>
+    public static readonly string[] FromPlaces = ["kto of neighbours", "sft with noise"];
 
     /// <summary>Trainers that learn from completions of their own.</summary>
-    public static readonly string[] FromRollouts = ["grpo", "ppo"];
+    public static readonly string[] FromRollouts = ["grpo", "ppo", "ppo on a shared trunk"];
 
     /// <summary>How a step is cut; none of it may show in the result.</summary>
     /// <param name="Threads">Of the device.</param>
@@ -54,7 +54,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
         OptimizerOptions optimizer = TrainerSubject.Adam with { Beta1 = 0, LearningRate = cut.Steps > 1 ? 0.01f : 0 };
         (TrainingResult result, ParameterStore[] stores) = trainer switch
         {
-            "sft" => await Sft(),
+            "sft" or "sft with noise" => await Sft(),
             "reward" => await Score(),
             "dpo" => await Dpo(),
             "kto" or "kto of neighbours" => await Kto(),
@@ -68,7 +68,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
             SftOptions options = Described(new SftOptions
             {
                 MaxSteps = cut.Steps, BatchSize = count, CompletionOnly = Coin(), LabelSmoothing = Coin() ? 0.1f : 0,
-                ZLoss = Coin() ? 0.01f : 0,
+                ZLoss = Coin() ? 0.01f : 0, NeftuneAlpha = trainer == "sft" ? 0 : 5,
             });
             CompletionDataset data = new(rows.Select(row => new CompletionExample(row.Prompt, row.Better)));
             options = options with { MicroBatch = cut.MicroBatch, Optimizer = optimizer };
@@ -114,7 +114,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
             GrpoOptions options = Described(new GrpoOptions
             {
                 MaxSteps = cut.Steps, PromptsPerStep = random.Next(1, 4), GroupSize = random.Next(2, 6), Loss = loss,
-                Beta = Coin() ? 0.1f : 0,
+                Beta = Coin() ? 0.1f : 0, SamplingRounds = random.Next(1, 4),
                 Ratio = loss != PolicyLossKind.Clip ? RatioLevel.Token
                     : Pick(RatioLevel.Token, RatioLevel.Sequence, RatioLevel.SequenceToken, RatioLevel.SequenceSum),
                 Baseline = Pick(AdvantageBaseline.Group, AdvantageBaseline.LeaveOneOut, AdvantageBaseline.None), WhitenAdvantages = Coin(),
@@ -129,18 +129,20 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
 
         Task<(TrainingResult, ParameterStore[])> Ppo()
         {
-            ScoreModel value = Scorer(other);
+            bool isShared = trainer != "ppo";
+            LanguageModel policy = isShared ? Own(model.WithValueHead()) : model;
+            ScoreModel? value = isShared ? null : Scorer(other);
             PpoOptions options = Described(new PpoOptions
             {
                 MaxSteps = cut.Steps, Rollouts = random.Next(2, 10), Lambda = random.NextSingle(), WhitenAdvantages = Coin(),
-                WhitenRewards = Coin(), KlEstimator = AnyEstimator(), ScorePosition = Pick(ScorePosition.Last, ScorePosition.AfterLast),
+                WhitenRewards = Coin(), KlEstimator = AnyEstimator(), SharedTrunk = isShared,
+                ScorePosition = isShared ? ScorePosition.Last : Pick(ScorePosition.Last, ScorePosition.AfterLast),
                 Normalizer = Pick(LossNormalizer.Tokens, LossNormalizer.Sequences), EntropyCoefficient = Coin() ? 0.01f : 0,
                 MissingEosPenalty = Coin() ? 1 : 0, Sampling = new SamplingOptions { MaxNewTokens = random.Next(2, 8) },
             });
             options = options with { MicroBatch = cut.MicroBatch, Epochs = cut.Passes, Optimizer = optimizer };
-            LanguageModel reference = Model(device, weights: 3);
-            PpoTrainer ppo = Own(new PpoTrainer(model, value, Prompts(), Reward, options, reference: reference));
-            return Train(ppo.TrainAsync, model.Store, value.Store);
+            PpoTrainer ppo = Own(new PpoTrainer(policy, value, Prompts(), Reward, options, reference: Model(device, weights: 3)));
+            return Train(ppo.TrainAsync, value is null ? [policy.Store] : [policy.Store, value.Store]);
         }
 
         PreferenceDataset Pairs() => new(rows.Select(row => new PreferenceExample(row.Prompt, row.Better, row.Worse)));

@@ -12,7 +12,7 @@ public sealed class TrainerPropertyTests
     // Of the norm of the gradient. Measured over 150 seeds: less, but where it nearly cancels, therefore the floor.
     private const double Rounding = 2e-6, Floor = 0.05;
 
-    public static TheoryData<string, int> Trainers => Cases([.. FromData, .. FromNeighbours, .. FromRollouts]);
+    public static TheoryData<string, int> Trainers => Cases([.. FromData, .. FromPlaces, .. FromRollouts]);
 
     public static TheoryData<string, int> DataTrainers => Cases(FromData);
 
