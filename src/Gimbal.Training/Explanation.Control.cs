@@ -5,10 +5,9 @@ public static partial class Explanation
     private static string[] Lines(ControlOptions o)
     {
         bool isBox = !ControlTasks.Create(o.Environment).Actions.IsDiscrete;
-        string scaled = o.NormalizeRewards ? Say($", over the running std of the return discounted by {o.Gamma}, within +-10") : "";
-        string noise = o.StateDependentNoise
-            ? Say($"M f(s), M_ik ~ N(0, e^(2 l_ik)) drawn every {(o.NoiseSteps == 0 ? o.StepsPerRollout : o.NoiseSteps)} steps, f(s) the last hidden layer")
-            : "N(0, e^(2 l)), l a free row";
+        int held = o.NoiseSteps == 0 ? o.StepsPerRollout : o.NoiseSteps;
+        string noise = !o.StateDependentNoise ? "N(0, e^(2 l)), l a free row"
+            : Say($"M f(s), M_ik ~ N(0, e^(2 l_ik)) drawn every {held} steps, f(s) the last hidden layer");
         string bounds = o.SquashActions ? "tanh(a) scaled to the bounds, log pi less log(1 - tanh(a)^2), entropy -log pi"
             : "clipped to the bounds, log pi of the action before";
         string error = o.ClipRangeValue == 0 ? "(V - R)^2"
@@ -19,7 +18,8 @@ public static partial class Explanation
             Say($"{o.Environments} x {o.Environment}, {o.StepsPerRollout} steps each between updates, {o.TotalSteps} in all"),
             .. When(o.NormalizeObservations, "s = clip((s - running mean) / running std, +-10)"),
             isBox ? Say($"a = mu(s) + {noise}, l from {o.InitialLogStd}; {bounds}") : "a ~ softmax of the actor's logits",
-            Say($"delta_t = r_t + {o.Gamma} V_(t+1) - V_t, A_t = delta_t + {o.Gamma * o.Lambda:G4} A_(t+1), R_t = A_t + V_t{scaled}"),
+            .. When(o.NormalizeRewards, Say($"r = clip(r / running std of the return discounted by {o.Gamma}, +-10)")),
+            Say($"delta_t = r_t + {o.Gamma} V_(t+1) - V_t, A_t = delta_t + {o.Gamma * o.Lambda:G4} A_(t+1), R_t = A_t + V_t"),
             "at the task's own end nothing follows, at a time limit " + (o.BootstrapTruncated ? "V of the last observation" : "neither"),
             o.NormalizeAdvantages ? "A = (A - mean) / (std + 1e-8) within the minibatch, ddof 1" : "A as it is",
             Say($"policy: -min(ratio A, clip(ratio, {1 - o.ClipRange}, {1 + o.ClipRange}) A)") +
@@ -30,9 +30,15 @@ public static partial class Explanation
                     : Say($", until the k3 of a pass's last step exceeds {o.TargetKl}")),
             .. Optimizer(o),
             .. When(o.Anneal, "the rate falls linearly to 0 over all optimizer steps"),
-            By(o, ["ControlRollout: gae", "ControlUpdate: ppo_clip_loss, " + (o.ClippedValueAlone ? "clipped_value_loss" : "value_clip_loss")]),
+            By(o, [.. Heads(o, isBox), "ControlRollout: gae", "ControlUpdate: ppo_clip_loss, " + (o.ClippedValueAlone ? "clipped_value_loss" : "value_clip_loss")]),
         ];
     }
+
+    private static IEnumerable<string> Heads(ControlOptions o, bool isBox) =>
+    [
+        !isBox ? "CategoricalHead: logprob_gather" : o.StateDependentNoise ? "SdeHead: sde_logprob" : "GaussianHead: gaussian_logprob",
+        .. When(o.SquashActions, "SquashedHead: tanh_squash"),
+    ];
 
     private static string[] Lines(RewardOptions o) =>
     [

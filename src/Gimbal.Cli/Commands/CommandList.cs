@@ -16,7 +16,7 @@ internal static class CommandList
         new GrpoCommand(),
         new ControlCommand(),
         new GenerateCommand(),
-        ExplainCommand.Create([new SftCommand(), new PpoCommand(), new DpoCommand(), new KtoCommand(), new GrpoCommand()]),
+        ExplainCommand.Create([.. ConfiguredRun.Trainers(), new ControlCommand()]),
         InspectCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),

@@ -48,6 +48,19 @@ internal abstract class ConfiguredCommand : Command
     /// <param name="isQuick">True: those of <c>--quick</c>.</param>
     public abstract OptionLayers CreateLayers(bool isQuick);
 
+    /// <summary>The command's keys with what is laid over their defaults, which may ask for other defaults.</summary>
+    /// <param name="isQuick">True: those of <c>--quick</c>.</param>
+    /// <param name="apply">Lays values over the defaults; called again if these ask for others.</param>
+    public OptionLayers CreateLayers(bool isQuick, Action<OptionLayers> apply)
+    {
+        OptionLayers layers = CreateLayers(isQuick);
+        apply(layers);
+        if (CreateLayers(layers, isQuick) is not { } others)
+            return layers;
+        apply(others);
+        return others;
+    }
+
     /// <summary>Does the work.</summary>
     /// <returns>A code of <see cref="ExitCode"/>.</returns>
     protected abstract Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken);
@@ -76,15 +89,7 @@ internal abstract class ConfiguredCommand : Command
 
     private async Task<int> InvokeAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        bool isQuick = parsed.GetValue(quickFlag);
-        OptionLayers layers = CreateLayers(isQuick);
-        Apply(layers, parsed);
-        if (CreateLayers(layers, isQuick) is { } others)
-        {
-            Apply(others, parsed);
-            layers = others;
-        }
-
+        OptionLayers layers = CreateLayers(parsed.GetValue(quickFlag), layers => Apply(layers, parsed));
         using Output console = new(parsed.GetValue(jsonFlag));
         CommandContext context = new(Name, layers, console, parsed.GetValue(resumeFlag) is not null, parsed);
         return await RunAsync(context, cancellationToken).ConfigureAwait(false);

@@ -19,17 +19,20 @@ internal sealed record ConfiguredRun(ConfiguredCommand Command, OptionLayers Lay
         string? named = File.Exists(Path.Combine(folder, "run.json")) ? RunFolder.ReadHeader(folder).Command : null;
         foreach (ConfiguredCommand command in commands.OrderByDescending(command => command.Name == named))
         {
-            OptionLayers layers = command.CreateLayers(isQuick: false);
             try
             {
-                YamlFile.Apply(layers, file);
-                foreach (string assignment in assignments)
-                    layers.Set(assignment);
-                return new ConfiguredRun(command, layers);
+                return new ConfiguredRun(command, command.CreateLayers(isQuick: false, layers =>
+                {
+                    YamlFile.Apply(layers, file);
+                    foreach (string assignment in assignments)
+                        layers.Set(assignment);
+                }));
             }
             catch (InvalidConfigException error)
             {
-                refused ??= error;
+                // A wrong value says more than a key that is another command's.
+                if (refused is null || command.CreateLayers(isQuick: false).Keys.Any(key => key.Name == error.Key))
+                    refused = error;
             }
         }
 

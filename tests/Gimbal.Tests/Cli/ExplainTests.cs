@@ -1,3 +1,4 @@
+using Gimbal.Cli.Commands;
 using Gimbal.Tests.Structure;
 using Gimbal.Training;
 
@@ -37,6 +38,34 @@ public sealed class ExplainTests
         Assert.Contains("CleanRL: would have control.value_coefficient=0.5; control.state_dependent_noise=false", lines);
         Assert.Contains(Explanation.Of(new OptionLayers().Add(ControlTasks.Options("CartPole-v1"))), line => line.Contains("softmax", StringComparison.Ordinal));
         Assert.Contains("Bradley-Terry (Stiennon et al. 2020; TRL): would have reward_model.center=0", Explanation.Of(new OptionLayers().Add(new RewardOptions())));
+    }
+
+    [Theory]
+    [InlineData("bench/control/cartpole-cleanrl.yaml", "4 x CartPole-v1, 128 steps each between updates, 500000 in all")]
+    [InlineData("bench/control/pendulum-cleanrl.yaml", "1 x Pendulum-v1, 2048 steps each between updates, 200000 in all")]
+    public void A_file_is_explained_by_the_command_it_is_of(string file, string expected)
+    {
+        ConfiguredRun run = ConfiguredRun.Read([.. ConfiguredRun.Trainers(), new ControlCommand()], Repository.At(file), []);
+        Assert.Equal("control", run.Command.Name);
+        IReadOnlyList<string> lines = Explanation.Of(run.Layers);
+        Assert.Equal(expected, lines[0]);
+        Assert.Contains("CleanRL: as configured", lines);
+    }
+
+    // A task brings defaults of its own, which the file's values lie over; a wrong value says more than another command's keys.
+    [Fact]
+    public void Defaults_of_the_task_lie_under_a_file()
+    {
+        using TemporaryFolder folder = new();
+        OptionLayers Read(string yaml)
+        {
+            File.WriteAllText(folder.File("run.yaml"), yaml);
+            return ConfiguredRun.Read([.. ConfiguredRun.Trainers(), new ControlCommand()], folder.File("run.yaml"), []).Layers;
+        }
+
+        ControlOptions options = Read("control:\n  environment: Acrobot-v1\n  epochs: 3\n").Get<ControlOptions>();
+        Assert.Equal((3, ControlTasks.Options("Acrobot-v1").Gamma), (options.Epochs, options.Gamma));
+        Assert.Equal("control.dialect", Assert.Throws<InvalidConfigException>(() => Read("control:\n  dialect: cleanlr\n")).Key);
     }
 
     public static TheoryData<string> DialectKeys =>
@@ -85,7 +114,7 @@ public sealed class ExplainTests
         string[] known = [.. OpList.Read().SelectMany(op => op.HasBackward ? new[] { op.Name, op.Name + "_backward" } : [op.Name])];
         foreach (string[] part in line[3..].Split("; ").Select(part => part.Split(": ")))
         {
-            string source = Repository.Read($"src/Gimbal.Training/{part[0]}.cs");
+            string source = Repository.Read(Assert.Single(Repository.Files("src", ".cs"), file => Path.GetFileName(file) == $"{part[0]}.cs"));
             foreach (string op in part[1].Split(", "))
             {
                 Assert.Contains(op, known);
@@ -102,7 +131,8 @@ public sealed class ExplainTests
         "dpo.loss=sigmoid", "dpo.dialect=orpo", "kto.loss=bco",
         "grpo.dialect=grpo", "grpo.dialect=gspo", "grpo.dialect=reinforce++", "grpo.dialect=rloo grpo.mask_truncated=true",
         "ppo.dialect=trl", "ppo.dialect=verl ppo.shared_trunk=true", "ppo.whiten_rewards=true ppo.overlong_buffer=2",
-        "control.dialect=cleanrl", "control.clip_range_value=0.2 control.clipped_value_alone=true", "reward_model.center=0.01",
+        "control.dialect=cleanrl", "control.clip_range_value=0.2 control.clipped_value_alone=true",
+        "control.state_dependent_noise=true control.squash_actions=true", "control.environment=CartPole-v1", "reward_model.center=0.01",
     ];
 
     private static IEnumerable<Dialect> All => Dialects.Preferences.Concat(Dialects.Groups).Concat(Dialects.Ppo).Concat(Dialects.Control);

@@ -28,7 +28,9 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     /// <param name="Reversed">The rows of the data backwards.</param>
     /// <param name="Passes">Over a rollout, by an optimizer that does not move.</param>
     /// <param name="Steps">Optimizer steps, that move if there are several.</param>
-    public sealed record Cut(int Threads = 1, int MicroBatch = 0, bool Reversed = false, int Passes = 1, int Steps = 1);
+    /// <param name="Dtype">Of the models.</param>
+    public sealed record Cut(int Threads = 1, int MicroBatch = 0, bool Reversed = false, int Passes = 1, int Steps = 1,
+        DType Dtype = DType.Float32);
 
     /// <summary>Loss of the last step, and every moment of the gradients.</summary>
     public sealed record Outcome(double Loss, float[] Gradients);
@@ -42,7 +44,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     {
         random = new Random(seed);
         Device device = Own(TestDevice.Open(cut.Threads));
-        LanguageModel model = Model(device, weights: 1), other = Model(device, weights: 2);
+        LanguageModel model = Model(device, 1, cut.Dtype), other = Model(device, 2, cut.Dtype);
         int count = random.Next(3, 11);
         List<(string Prompt, string Better, string Worse)> rows =
             [.. Enumerable.Range(0, count).Select(_ => (Text(1, 5), Text(1, 7), Text(1, 7)))];
@@ -141,7 +143,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
                 MissingEosPenalty = Coin() ? 1 : 0, Sampling = new SamplingOptions { MaxNewTokens = random.Next(2, 8) },
             });
             options = options with { MicroBatch = cut.MicroBatch, Epochs = cut.Passes, Optimizer = optimizer };
-            PpoTrainer ppo = Own(new PpoTrainer(policy, value, Prompts(), Reward, options, reference: Model(device, weights: 3)));
+            PpoTrainer ppo = Own(new PpoTrainer(policy, value, Prompts(), Reward, options, reference: Model(device, 3, cut.Dtype)));
             return Train(ppo.TrainAsync, value is null ? [policy.Store] : [policy.Store, value.Store]);
         }
 
@@ -151,10 +153,10 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     }
 
     /// <summary>Log-probabilities of random completions under the random model: all at once, alone, backwards, in pieces.</summary>
-    public float[] Logprobs(int threads, int microBatch, bool reversed)
+    public float[] Logprobs(int threads, int microBatch, bool reversed, DType dtype)
     {
         random = new Random(seed);
-        LanguageModel model = Model(Own(TestDevice.Open(threads)), weights: 1);
+        LanguageModel model = Model(Own(TestDevice.Open(threads)), 1, dtype);
         TokenSequence[] sequences = [.. Enumerable.Range(0, 9).Select(_ => TokenSequence.Of(model, Text(1, 6), Text(1, 9), null, null))];
         int[] starts = [0, .. sequences.Select((_, i) => sequences[..(i + 1)].Sum(sequence => sequence.CompletionLength))];
         int[] order = [.. Enumerable.Range(0, sequences.Length)];
@@ -179,7 +181,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
     private static async Task<(TrainingResult, ParameterStore[])> Train(Training train, params ParameterStore[] stores) =>
         (await train(null, TestContext.Current.CancellationToken), stores);
 
-    private LanguageModel Model(Device device, ulong weights)
+    private LanguageModel Model(Device device, ulong weights, DType dtype)
     {
         CharacterTokenizer tokenizer = new("0123456789+=", bos: null);
         Random shape = new(seed); // the same for the models of a run
@@ -200,7 +202,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
             TieEmbeddings = shape.Next(2) == 0,
             AttentionBias = shape.Next(2) == 0,
             Activation = isLlama ? Activation.Silu : Activation.Gelu,
-        }, tokenizer, device, weights));
+        }, tokenizer, device, weights, dtype: dtype));
     }
 
     private ScoreModel Scorer(LanguageModel body)
@@ -208,7 +210,7 @@ internal sealed class RandomTraining(string trainer, int seed) : IDisposable
         ScoreModel scorer = Own(ScoreModel.From(body));
         float[] head = new float[scorer.Head.Shape.Count];
         Philox.Normal(head, 0.3f, (ulong)seed, 77);
-        scorer.Head.Value.CopyFrom<float>(head);
+        scorer.Head.Write(0, head);
         scorer.Store.Touch();
         return scorer;
     }
