@@ -141,11 +141,13 @@ driver::Function Cuda::function(const Kernel& kernel) {
     if (found != nullptr) return found;
     driver::Module& module = modules_[kernel.file];
     if (module == nullptr) {
-        const KernelImage image(kernel.file);
+        const KernelImages images(kernel.file);
         char log[4096] = {};
         int options[] = {driver::kErrorLog, driver::kErrorLogBytes};
         void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
-        const driver::Result result = driver_.module_load(&module, image.data(), 2, options, values);
+        driver::Result result = driver::kInvalidValue;
+        for (const char* image : images.candidates()) // machine code of other architectures is refused
+            if ((result = driver_.module_load(&module, image, 2, options, values)) == driver::kSuccess) break;
         check(result, (std::string("loading the kernels of ") + kernel.file + " " + log).c_str());
     }
     check(driver_.module_function(&found, module, kernel.name), kernel.name);

@@ -2,22 +2,24 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace gimbal {
 
-// PTX of kernels/<file>.cu, zero-terminated, from the library; null if there is no such file.
-const char* kernel_image(const char* file);
+// kernels/<file>.cu as the library carries it, zero-terminated: kind "ptx", or "fatbin" for the machine code of the
+// usual architectures, which is there if nvcc was when the library was built. Null if there is none.
+const char* kernel_image(const char* file, const char* kind);
 
-// What the driver is given for kernels/<file>.cu: <file>.cubin or <file>.ptx of the folder that GIMBAL_CUDA_KERNELS
-// names, else the PTX of the library. Throws GB_INTERNAL if there is neither.
-class KernelImage {
+// What the driver may be given for kernels/<file>.cu, the best first: <file>.cubin or <file>.ptx of the folder that
+// GIMBAL_CUDA_KERNELS names, else the library's machine code, then its PTX. Throws GB_INTERNAL if there is nothing.
+class KernelImages {
 public:
-    explicit KernelImage(const std::string& file);
-    const void* data() const { return embedded_ != nullptr ? embedded_ : read_.c_str(); }
+    explicit KernelImages(const std::string& file);
+    const std::vector<const char*>& candidates() const { return candidates_; }
 
 private:
-    const char* embedded_ = nullptr;
     std::string read_;
+    std::vector<const char*> candidates_;
 };
 
 } // namespace gimbal
