@@ -180,7 +180,7 @@ template <class T> GB_DEVICE void sample_token(const SampleTokenArguments& a) {
     if (threadIdx.x != 0) return;
     const float z = row.z(token), logprob = total.logprob(z);
     a.tokens[r] = static_cast<int32_t>(token);
-    a.logprob[r] = logprob;
+    if (a.logprob != nullptr) a.logprob[r] = logprob;
     if (a.truncated_logprob == nullptr) return;
     const bool whole = !a.greedy && !by_k && !by_top_p && !(a.min_p > 0.0f);
     float truncated = 0.0f;

@@ -15,7 +15,7 @@ struct SampleTokenArguments {
     const uint64_t* seed;
     const uint64_t* step;
     int32_t* tokens;
-    float* logprob;
+    float* logprob;           // nullable
     float* truncated_logprob; // nullable
     int64_t vocabulary, logits_stride;
     float inverse_temperature;

@@ -378,8 +378,8 @@ typedef struct gb_sampling {
    The draw is Philox4x32-10, key state.seed, counter (purpose, state.step, samples_r, positions_r), each by its low 32 bits:
    the same on any device, in any batch and order; samples, positions and state nullable if greedy. The drawn token is the
    first at which the cumulative probability, in blocks of 512 ascending, exceeds the number. A row of NaN or of -inf only
-   gives its first largest token, or 0, and NaN. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather;
-   truncated_logprob (nullable): under what was drawn from. logits (rows, vocabulary) at logits_stride. */
+   gives its first largest token, or 0, and NaN. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather
+   (nullable if greedy and without the other); truncated_logprob (nullable): under what was drawn from. logits (rows, vocabulary) at logits_stride. */
 GB_API gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t* samples,
                                  const int32_t* positions, const gb_step_state* state, int32_t* tokens, float* logprob,
                                  float* truncated_logprob, int64_t rows, int64_t vocabulary, int64_t logits_stride,

@@ -15,7 +15,8 @@ public static unsafe partial class Ops
     /// <param name="state">The step state, whose seed and step key the draw; may be empty if greedy.</param>
     /// <param name="tokens">(rows), int32.</param>
     /// <param name="logprob">
-    /// (rows): of the token under the untruncated distribution at T, the bits of <see cref="LogprobGather"/>.
+    /// (rows): of the token under the untruncated distribution at T, the bits of <see cref="LogprobGather"/>; empty if greedy
+    /// and only the tokens are wanted.
     /// </param>
     /// <param name="truncatedLogprob">(rows): under what was drawn from; or empty.</param>
     /// <param name="temperature">T; 0 takes the lowest index of the largest logit, recorded at T = 1.</param>
@@ -34,7 +35,7 @@ public static unsafe partial class Ops
         WantOptional(positions, DType.Int32, rows);
         WantOptional(state, DType.UInt8, sizeof(StepState));
         WantCount(tokens, DType.Int32, rows);
-        WantCount(logprob, DType.Float32, rows);
+        WantOptional(logprob, DType.Float32, rows);
         WantOptional(truncatedLogprob, DType.Float32, rows);
         Sampling sampling = new()
         {

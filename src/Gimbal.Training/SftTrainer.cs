@@ -188,8 +188,7 @@ public sealed class SftTrainer : IDisposable
     /// </summary>
     private HeadGradient RowLoss(in HeadRows chunk)
     {
-        Tensor unused = arena.Allocate(DType.Float32, new Shape(chunk.Count));
-        Ops.SampleToken(chunk.Logits, default, default, default, guesses.RowRange(chunk.Start, chunk.Count), unused, default,
+        Ops.SampleToken(chunk.Logits, default, default, default, guesses.RowRange(chunk.Start, chunk.Count), default, default,
             temperature: 0);
         Tensor chunkLosses = losses.RowRange(chunk.Start, chunk.Count), chunkWeights = weights.RowRange(chunk.Start, chunk.Count);
         if (options.ProbabilityPower > 0)

@@ -25,8 +25,7 @@ struct LogSumExpBlock {
     float max, sum, weighted;
 };
 
-// Of at most kVocabularyBlock logits.
-template <class T> GB_INLINE float highest_of_block(const T* logits, int64_t count, F16 inverse_temperature) {
+template <class T> GB_INLINE float highest_logit(const T* logits, int64_t count, F16 inverse_temperature) {
     F16 highest = broadcast(-kInfinity);
     for_lanes(0, count,
               [&](int64_t j, auto n) { highest = max(load_scaled(logits + j, inverse_temperature, n), highest); });
@@ -90,7 +89,7 @@ template <class T> GB_INLINE LogSumExp log_sum_exp(const T* logits, int64_t voca
         const int64_t end = vocabulary - first < kTogether ? vocabulary : first + kTogether;
         float highest[kBlocksTogether];
         for (int64_t j = first, b = 0; j < end; j += kVocabularyBlock, ++b)
-            highest[b] = highest_of_block(logits + j, count(j), scale);
+            highest[b] = highest_logit(logits + j, count(j), scale);
         for (int64_t j = first, b = 0; j < end; j += kVocabularyBlock, ++b)
             total.add(log_sum_exp_block(logits + j, count(j), scale, highest[b]));
     }

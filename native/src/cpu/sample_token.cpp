@@ -86,6 +86,10 @@ void cpu_sample_token(Cpu& cpu, const void* logits, const int64_t* samples, cons
             no_memory.store(true, std::memory_order_relaxed);
             return;
         }
+        if (logprob == nullptr) { // greedy
+            tokens[r] = largest(z, vocabulary, 1.0f, highest_logit(z, vocabulary, broadcast(1.0f)));
+            return;
+        }
         const LogSumExp total = log_sum_exp(z, vocabulary, inverse_temperature);
         int64_t token = -1;
         float truncated = 0;

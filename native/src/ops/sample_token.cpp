@@ -30,7 +30,7 @@ gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t
             check.pointer("positions", positions, draws);
             check.pointer("state", state, draws);
             check.pointer("tokens", tokens, rows > 0);
-            check.pointer("logprob", logprob, rows > 0);
+            check.pointer("logprob", logprob, draws || (rows > 0 && truncated_logprob != nullptr));
         },
         [](const auto& ops) { return ops.sample_token; }, logits, samples, positions, state, tokens, logprob,
         truncated_logprob, rows, vocabulary, logits_stride, sampling, dtype);

@@ -132,6 +132,20 @@ public sealed class SampleTokenTests : InvariantOpTests
     }
 
     [Fact]
+    public void GreedyTokensAloneAreThoseWithALogprob()
+    {
+        float[] logits = Normal(5 * 1001, seed: 8);
+        Array.Fill(logits, float.NegativeInfinity, 1001, 1001);
+        Array.Fill(logits, float.NaN, 2002, 1001);
+        (logits[3003 + 600], logits[3003 + 700], logits[4004]) = (90, 90, float.NaN);
+        Tensor z = From(logits, [5, 1001]), tokens = Empty([5], DType.Int32), alone = Empty([5], DType.Int32);
+        Ops.SampleToken(z, default, default, default, tokens, Output([5]), default, temperature: 0);
+        Ops.SampleToken(z, default, default, default, alone, default, default, temperature: 0);
+        Assert.Equal([0, 0, 600], tokens.ToArray<int>()[1..4]);
+        Assert.Equal(tokens.ToArray<int>(), alone.ToArray<int>());
+    }
+
+    [Fact]
     public void TiesStayWithTopKAndGoOneByOneWithTopP()
     {
         float[] logits = [1, 2, 2, 2, 0, 2];
