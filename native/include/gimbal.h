@@ -196,10 +196,10 @@ GB_API gb_status gb_rope_backward(gb_context* context, const void* dy, const int
                                   gb_dtype dtype);
 
 /* C = op(A) op(B) + bias: A is (m, k), stored (k, m) if trans_a; B is (k, n), stored (n, k) if trans_b; bias (n, nullable).
-   Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (float32) from k = 0; a block
-   is one FMA chain from 0 with k ascending; the blocks are added in order; the bias last. accumulate = 1 adds the blocks, in
-   order, onto C. lda, ldb, ldc are strides of the stored rows. A and C have the dtype of B or float32, bias is
-   float32. A float32 A beside a bfloat16 B is rounded. In bfloat16 a block is 768 of K, summed in float32 16 at a time by the tensor cores; C is rounded once, at the end. */
+   Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (bfloat16: 768) from k = 0; a block is one
+   FMA chain from 0, k ascending (bfloat16 on the CPU: fma(a0, b0, fma(a1, b1, sum)) a pair, subnormals as 0; on a GPU 16 k at a time); the
+   blocks are added in order, onto C if accumulate = 1; the bias last; C is rounded once. lda, ldb, ldc are strides of the stored rows. A
+   and C have the dtype of B or float32, bias is float32. A float32 A beside a bfloat16 B is rounded. */
 GB_API gb_status gb_matmul(gb_context* context, const void* a, const void* b, const void* bias, void* c, int64_t m,
                            int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a,
                            int32_t trans_b, int32_t accumulate, gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype);
@@ -247,7 +247,8 @@ typedef struct gb_attention_shape {
    row pages[s * max_pages + j / page_size] * page_size + j % page_size.
    q (tokens, q_heads, head_dim), k, v (kv_rows, kv_heads, head_dim), y as q; lse (tokens, q_heads, nullable);
    q_starts (sequences + 1), k_lengths (sequences), k_starts (sequences, null with pages), pages (sequences, max_pages).
-   Order: key blocks of 32 with running max, sum and accumulator; every 256 keys a fresh split; splits merged ascending. */
+   Order: key blocks of 32 with running max, sum and accumulator; every 256 keys a fresh split; splits merged ascending. In bfloat16 the
+   weights exp(s - max) are rounded to it before they meet v, not before they are summed. */
 GB_API gb_status gb_attention(gb_context* context, const void* q, const void* k, const void* v, const int32_t* q_starts,
                               const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y,
                               float* lse, const gb_attention_shape* shape);
