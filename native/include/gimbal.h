@@ -196,10 +196,10 @@ GB_API gb_status gb_rope_backward(gb_context* context, const void* dy, const int
                                   gb_dtype dtype);
 
 /* C = op(A) op(B) + bias: A is (m, k), stored (k, m) if trans_a; B is (k, n), stored (n, k) if trans_b; bias (n, nullable).
-   Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (float32) from k = 0; a block
-   is one FMA chain from 0 with k ascending; the blocks are added in order; the bias last. accumulate = 1 adds the blocks, in
-   order, onto C. lda, ldb, ldc are strides of the stored rows. A and C have the dtype of B or float32, bias is
-   float32. A float32 A beside a bfloat16 B is rounded. In bfloat16 a block is 768 of K, summed in float32 16 at a time by the tensor cores; C is rounded once, at the end. */
+   Order of additions, the same for every m, n, layout and instruction set: K in blocks of 512 (bfloat16: 768) from k = 0; a block is one
+   FMA chain from 0, k ascending (bfloat16 on the CPU: fma(a0, b0, fma(a1, b1, sum)) a pair, subnormals as 0; on a GPU 16 k at a time); the
+   blocks are added in order, onto C if accumulate = 1; the bias last; C is rounded once. lda, ldb, ldc are strides of the stored rows. A
+   and C have the dtype of B or float32, bias is float32. A float32 A beside a bfloat16 B is rounded. */
 GB_API gb_status gb_matmul(gb_context* context, const void* a, const void* b, const void* bias, void* c, int64_t m,
                            int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, int32_t trans_a,
                            int32_t trans_b, int32_t accumulate, gb_dtype a_dtype, gb_dtype b_dtype, gb_dtype c_dtype);
@@ -247,7 +247,8 @@ typedef struct gb_attention_shape {
    row pages[s * max_pages + j / page_size] * page_size + j % page_size.
    q (tokens, q_heads, head_dim), k, v (kv_rows, kv_heads, head_dim), y as q; lse (tokens, q_heads, nullable);
    q_starts (sequences + 1), k_lengths (sequences), k_starts (sequences, null with pages), pages (sequences, max_pages).
-   Order: key blocks of 32 with running max, sum and accumulator; every 256 keys a fresh split; splits merged ascending. */
+   Order: key blocks of 32 with running max, sum and accumulator; every 256 keys a fresh split; splits merged ascending. In bfloat16 the
+   weights exp(s - max) are rounded to it before they meet v, not before they are summed. */
 GB_API gb_status gb_attention(gb_context* context, const void* q, const void* k, const void* v, const int32_t* q_starts,
                               const int32_t* k_starts, const int32_t* k_lengths, const int32_t* pages, void* y,
                               float* lse, const gb_attention_shape* shape);
@@ -378,8 +379,9 @@ typedef struct gb_sampling {
    The draw is Philox4x32-10, key state.seed, counter (purpose, state.step, samples_r, positions_r), each by its low 32 bits:
    the same on any device, in any batch and order; samples, positions and state nullable if greedy. The drawn token is the
    first at which the cumulative probability, in blocks of 512 ascending, exceeds the number. A row of NaN or of -inf only
-   gives its first largest token, or 0, and NaN. logprob: of the token under the untruncated distribution at T, bit-equal to gb_logprob_gather
-   (nullable if greedy and without the other); truncated_logprob (nullable): under what was drawn from. logits (rows, vocabulary) at logits_stride. */
+   gives its first largest token, or 0, and NaN. logprob: of the token under the untruncated distribution at T, bit-equal to
+   gb_logprob_gather (nullable if greedy and without the other); truncated_logprob (nullable): under what was drawn from.
+   logits (rows, vocabulary) at logits_stride. */
 GB_API gb_status gb_sample_token(gb_context* context, const void* logits, const int64_t* samples,
                                  const int32_t* positions, const gb_step_state* state, int32_t* tokens, float* logprob,
                                  float* truncated_logprob, int64_t rows, int64_t vocabulary, int64_t logits_stride,
@@ -412,7 +414,8 @@ GB_API gb_status gb_whiten(gb_context* context, const float* x, const uint8_t* m
 enum { GB_SCALE_NONE = 0, GB_SCALE_GROUP = 1 };
 /* GRPO's baseline (Shao et al. 2024): A = (r - mean) / (std + epsilon), mean and std (ddof 1) over the group's elements of
    mask 1 (nullable: all); GB_SCALE_NONE: A = r - mean. Elements of mask 0 get 0. A group whose rewards are all equal gets
-   exactly 0. statistics (3, added): groups with an element of mask 1, those of equal rewards, sum of std. rewards, advantages (groups, group_size). */
+   exactly 0. statistics (3, added): groups with an element of mask 1, those of equal rewards, sum of std. rewards, advantages
+   (groups, group_size). */
 GB_API gb_status gb_group_advantages(gb_context* context, const float* rewards, const uint8_t* mask, float* advantages,
                                      double* statistics, int64_t groups, int64_t group_size, float epsilon,
                                      int32_t scaling);
@@ -461,7 +464,8 @@ GB_API gb_status gb_sequence_ratio_backward(gb_context* context, const float* dl
 
 enum { GB_KL_K1 = 1, GB_KL_K2 = 2, GB_KL_K3 = 3 };
 enum {
-    GB_SURROGATE_CLIP = 0,  /* GRPO, RLOO, GSPO, DAPO: -min(min(ratio, delta) A, clip(ratio, 1 - clip_low, 1 + clip_high) A), and dual_clip */
+    GB_SURROGATE_CLIP = 0,  /* GRPO, RLOO, GSPO, DAPO: -min(min(ratio, delta) A, clip(ratio, 1 - clip_low, 1 + clip_high) A), and
+                               dual_clip */
     GB_SURROGATE_CISPO = 1, /* -clip(ratio, 1 - clip_low, 1 + clip_high) A logprob, the ratio held; with clip ranges 0: REINFORCE */
     GB_SURROGATE_SAPO = 2,  /* -(4 / t) sigmoid(t (ratio - 1)) A, t = positive where A > 0, negative elsewhere */
     GB_SURROGATE_VESPO = 3  /* -phi A logprob, phi = e^rate w^k e^(-rate w) held, w the sequence's ratio within 1e-8..e^20,
@@ -485,8 +489,8 @@ typedef struct gb_policy_objective {
     float off_policy_threshold; /* with drifts */
 } gb_policy_objective;
 
-/* The token losses of GRPO's family: l = surrogate + beta kl; gb_grpo_loss is that of the clipped surrogate and k3. log ratio = logprob - old, or log_ratios (nullable)
-   where a whole sequence has one (gb_sequence_ratio). drifts (nullable): mean log-ratio of the token's sequence; where A < 0 and
+/* The token losses of GRPO's family: l = surrogate + beta kl; gb_grpo_loss is that of the clipped surrogate and k3.
+   log ratio = logprob - old, or log_ratios (nullable) where a whole sequence has one (gb_sequence_ratio). drifts (nullable): mean log-ratio of the token's sequence; where A < 0 and
    -drift > off_policy_threshold the surrogate is 0 (DeepSeek-V3.2). corrections (nullable) multiply the surrogate, not the penalty:
    importance weights of rollouts drawn from another policy; 0 drops a token. old_logprobs nullable with log_ratios, ref_logprobs if
    beta = 0. Gradients: with dlog_ratios (nullable), dlogprobs holds what does not flow through the ratio and dlog_ratios what
@@ -554,8 +558,8 @@ typedef struct gb_preference {
     float coefficient;     /* multiplies losses and gradients: the share of one loss among several */
 } gb_preference;
 
-/* The losses over pairs; gb_dpo_loss is that of form 0 and the reverse KL. h = logprob - ref of a side, logprob being a sum or mean over the completion's tokens; s = h or what the
-   divergence makes of it, its exponents held to 80; c = beta s_chosen, r = beta s_rejected,
+/* The losses over pairs; gb_dpo_loss is that of form 0 and the reverse KL. h = logprob - ref of a side, logprob being a sum or
+   mean over the completion's tokens; s = h or what the divergence makes of it, its exponents held to 80; c = beta s_chosen, r = beta s_rejected,
    z = beta (s_chosen - s_rejected) - margin. All (pairs). ref_* nullable together: reference-free, ref = 0. Papers of the forms:
    kernels/common/preference.h. statistics (6, added): sum of weighted losses, sum of weights, pairs of weight != 0,
    beta (s_chosen - s(0)), the same of the rejected, pairs with h_chosen > h_rejected. */

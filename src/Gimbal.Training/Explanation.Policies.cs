@@ -36,7 +36,7 @@ public static partial class Explanation
             AdvantageScale.Batch => Say($" over (std of the step + {o.AdvantageEpsilon})"),
             _ => "",
         };
-        string kl = o.Beta == 0 ? "no KL" : Say($"{o.Beta} {Spelled(o.KlEstimator)}(pi, ref) in the ") + o.KlPlacement switch
+        string kl = o.Beta == 0 ? "no KL" : Say($"{o.Beta} {Kl(o.KlEstimator)}(pi, ref) in the ") + o.KlPlacement switch
         {
             KlPlacement.Loss => o.CorrectKl ? "loss, times the ratio" : "loss",
             KlPlacement.Reward => "reward of the completion",
@@ -66,13 +66,14 @@ public static partial class Explanation
             },
             .. Optimizer(o),
             By(o, ["GrpoTrainer: linear_logprob", "AdvantageEstimator: group_advantages", .. Rewards(o),
-                "SurrogateLoss: policy_loss" + (new SurrogateLoss(o.Objective(), o.Ratio).IsOfSequences ? ", sequence_ratio" : "")]),
+                "SurrogateLoss: policy_loss" + (new SurrogateLoss(o.Objective(), o.Ratio).IsOfSequences ? ", sequence_ratio" : ""),
+                .. When(o.Beta > 0 && o.KlEstimator == KlEstimator.Full, "ReferenceKl: full_kl")]),
         ];
     }
 
     private static string[] Lines(PpoOptions o) =>
     [
-        (o.KlCoefficient == 0 ? "r_t = 0" : Say($"r_t = -{o.KlCoefficient} {Spelled(o.KlEstimator)}(old, ref)")) + ", the score " +
+        (o.KlCoefficient == 0 ? "r_t = 0" : Say($"r_t = -{o.KlCoefficient} {Kl(o.KlEstimator)}(old, ref)")) + ", the score " +
             (o.ScorePosition == ScorePosition.Last ? "on the last token" : "one past the last token") +
             (o.ScoreClip > 0 ? Say($", within +-{o.ScoreClip}") : "") +
             (o.MissingEosPenalty > 0 ? Say($", less {o.MissingEosPenalty} where cut off") : "") +
@@ -89,14 +90,18 @@ public static partial class Explanation
         Say($"{o.Epochs} passes over {o.Rollouts} completions, {o.Minibatches} optimizer steps each"),
         .. Optimizer(o),
         By(o, ["PpoTrainer: " + (o.WhitenAdvantages || o.WhitenRewards ? "gae, whiten" : "gae") +
-            ", linear_logprob, ppo_clip_loss, value_clip_loss", .. When(o.KlCoefficient > 0, "TokenRewards: kl_penalty")]),
+            ", linear_logprob, ppo_clip_loss, value_clip_loss", .. When(o.KlCoefficient > 0,
+            o.KlEstimator == KlEstimator.Full ? "ReferenceKl: full_kl" : "TokenRewards: kl_penalty")]),
     ];
 
     private static string[] Rewards(GrpoOptions o)
     {
-        string[] ops = [.. When(o.KlPlacement != KlPlacement.Loss && o.Beta > 0, "kl_penalty"), .. When(o.WhitenAdvantages, "whiten")];
+        bool estimates = o.KlPlacement != KlPlacement.Loss && o.Beta > 0 && o.KlEstimator != KlEstimator.Full;
+        string[] ops = [.. When(estimates, "kl_penalty"), .. When(o.WhitenAdvantages, "whiten")];
         return When(ops.Length > 0, $"GrpoAdvantages: {string.Join(", ", ops)}");
     }
+
+    private static string Kl(KlEstimator estimator) => estimator == KlEstimator.Full ? "KL over the vocabulary " : Spelled(estimator);
 
     private static string Entropy(float coefficient) => coefficient > 0 ? Say($" - {coefficient} entropy") : "";
 

@@ -12,7 +12,7 @@ internal sealed class GrpoAdvantages(GrpoOptions options)
     public void Estimate(Arena arena, Rollout rollout, RolloutTokens tokens, MetricRow metrics)
     {
         // What the judge gave, less the penalties on length and, on request, beta KL of the completion.
-        float[] kl = options.KlPlacement != KlPlacement.Loss && options.Beta > 0 ? Kl(arena, tokens) : [];
+        float[] kl = options.KlPlacement != KlPlacement.Loss && options.Beta > 0 ? tokens.ExactKl ?? Kl(arena, tokens) : [];
         float?[] scores = [.. rollout.Scores.Select((score, i) => score is { } given ? Adjusted(given, rollout, tokens, kl, i) : (float?)null)];
         AdvantageEstimator.Summary summary = estimator.Estimate(arena, scores, options.GroupSize, tokens.Advantages);
         if (options.Aggregation == RewardAggregation.NormalizeThenSum)

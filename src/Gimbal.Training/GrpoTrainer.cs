@@ -16,7 +16,7 @@ namespace Gimbal.Training;
 /// that pass is not made, unless <see cref="GrpoOptions.Correction"/> expects a sampler that differs.</item>
 /// <item>Surrogate, ratio, baseline, scale and the place of the KL are options: RLOO, REINFORCE++, DAPO, Dr. GRPO, GSPO, CISPO, SAPO
 /// and VESPO are settings of this trainer.</item>
-/// <item>An entropy bonus has the weights of the loss.</item>
+/// <item>An entropy bonus has the weights of the loss, and so has the exact KL, whose gradient goes through the whole distribution.</item>
 /// <item>Groups of equal rewards stay in the step, unless <see cref="GrpoOptions.SamplingRounds"/> draws others for them.</item>
 /// <item>The reference stays the starting policy; it is not refreshed.</item>
 /// </list>
@@ -48,7 +48,8 @@ public sealed class GrpoTrainer : IDisposable
     private readonly GrpoAdvantages estimator;
     private readonly Column column = new();
     private Tensor old, referenceLogprobs, advantages, weights, corrections;
-    private double entropySum, bonusSum, gradientNorm;
+    private readonly ReferenceKl? exactKl;
+    private double entropySum, bonusSum, penaltySum, gradientNorm;
 
     /// <summary>Prepares a run; nothing is trained yet.</summary>
     /// <param name="policy">Trained in place.</param>
@@ -88,12 +89,16 @@ public sealed class GrpoTrainer : IDisposable
         }
 
         plan.Add("key-value cache", policy.CacheBytes(completions, longest), "lower sampling.max_new_tokens or grpo.group_size");
-        plan.Add("activations", MemoryPlan.TrainingBytes(policy, microBatch, longest,
-            surrogate.IsOfSequences ? Math.Max(ChunkRows, longest) : Ops.HeadChunkRows), "lower train.micro_batch");
+        bool isExact = options is { KlEstimator: KlEstimator.Full, Beta: > 0 } && this.reference is not null;
+        int chunk = surrogate.IsOfSequences ? Math.Max(ChunkRows, longest) : Ops.HeadChunkRows;
+        plan.Add("activations", !isExact ? MemoryPlan.TrainingBytes(policy, microBatch, longest, chunk)
+            : MemoryPlan.TrainingBytes(policy, microBatch, longest, 2 * chunk) + ReferenceKl.Bytes(policy, microBatch, longest),
+            "lower train.micro_batch");
         plan.Check(policy.Device);
         Log.Planned(logger, "grpo", plan);
         Memory = plan;
         pass = new PolicyPass(policy.Device, plan.Terms.Last().Bytes);
+        exactKl = isExact ? new ReferenceKl(this.reference!, temperature, pass.Arena) : null;
         statistics = pass.Arena.Allocate(DType.Float64, new Shape(StatisticsCount));
         statistics.Clear();
         loss = RowLoss;
@@ -191,6 +196,11 @@ public sealed class GrpoTrainer : IDisposable
             metrics[MetricNames.KlPerSequence] = tokens.MeanLogRatio();
         }
 
+        if (exactKl is not null && options.KlPlacement != KlPlacement.Loss)
+        {
+            tokens.ExactKl = pass.ExactKl(policy, exactKl, tokens.Sequences, temperature, microBatch);
+        }
+
         if (options.Correction != RolloutCorrection.None)
         {
             float[] recomputed = new float[tokens.TokenCount];
@@ -221,7 +231,7 @@ public sealed class GrpoTrainer : IDisposable
     {
         double[] sums = statistics.ToArray<double>();
         double counted = Math.Max(1, sums[2]);
-        metrics[MetricNames.Loss] = (sums[0] - bonusSum) / updates;
+        metrics[MetricNames.Loss] = (sums[0] - bonusSum + penaltySum) / updates;
         metrics[MetricNames.Entropy] = entropySum / counted;
         metrics[MetricNames.ClipRatioLow] = sums[3] / counted;
         metrics[MetricNames.ClipRatioHigh] = sums[4] / counted;
@@ -236,7 +246,7 @@ public sealed class GrpoTrainer : IDisposable
         metrics[MetricNames.MismatchBits] = totals.MismatchBits;
         metrics[MetricNames.ComparedTokens] = totals.ComparedTokens;
         statistics.Clear();
-        (entropySum, bonusSum, gradientNorm) = (0, 0, 0);
+        (entropySum, bonusSum, penaltySum, gradientNorm) = (0, 0, 0, 0);
     }
 
     /// <summary>Adds the gradient of one micro-batch; returns the sum of its tokens' entropies.</summary>
@@ -251,6 +261,11 @@ public sealed class GrpoTrainer : IDisposable
         advantages = tokens.Upload(pass.Arena, tokens.TokenAdvantages, samples);
         corrections = tokens.Corrections is { } given ? tokens.Upload(pass.Arena, given, samples) : default;
         referenceLogprobs = reference is null ? default : tokens.Upload(pass.Arena, tokens.Reference, samples);
+        if (InLoss(exactKl) is { } kl)
+        {
+            kl.Forward(pass.Batch);
+        }
+
         Tensor hidden = Ops.GatherRows(pass.Tape, policy.Forward(pass.Tape, pass.Batch), pass.Batch.Rows);
         if (surrogate.IsOfSequences)
         {
@@ -268,6 +283,7 @@ public sealed class GrpoTrainer : IDisposable
         pass.Tape.Backward();
         totals.TrainedTokens += pass.Batch.Tokens;
         bonusSum += options.EntropyCoefficient == 0 ? 0 : options.EntropyCoefficient * Product(weights, entropy);
+        penaltySum += InLoss(exactKl) is null ? 0 : options.Beta * Product(weights, exactKl!.Values);
         return column.SumOf(entropy);
     }
 
@@ -280,15 +296,26 @@ public sealed class GrpoTrainer : IDisposable
             referenceLogprobs.IsEmpty ? default : referenceLogprobs.RowRange(start, count), advantages.RowRange(start, count),
             corrections.IsEmpty ? default : corrections.RowRange(start, count), w, default,
             surrogate.IsOfSequences ? chunks.At(start) : default), rows.DLogprob, statistics);
-        if (options.EntropyCoefficient == 0)
+        HeadGradient written = HeadGradient.Logprob;
+        if (options.EntropyCoefficient > 0)
         {
-            return HeadGradient.Logprob;
+            rows.DEntropy.CopyFrom(w);
+            Ops.Scale(rows.DEntropy, -options.EntropyCoefficient);
+            written = HeadGradient.LogprobAndEntropy;
         }
 
-        rows.DEntropy.CopyFrom(w);
-        Ops.Scale(rows.DEntropy, -options.EntropyCoefficient);
-        return HeadGradient.LogprobAndEntropy;
+        if (InLoss(exactKl) is not { } kl)
+        {
+            return written;
+        }
+
+        Tensor dkl = pass.Arena.Allocate(DType.Float32, w.Shape);
+        dkl.CopyFrom(w);
+        Ops.Scale(dkl, options.Beta);
+        return kl.Backward(rows, dkl);
     }
+
+    private ReferenceKl? InLoss(ReferenceKl? kl) => options.KlPlacement == KlPlacement.Loss ? kl : null;
 
     private double Product(in Tensor a, in Tensor b)
     {

@@ -81,6 +81,37 @@ internal sealed class PolicyPass : IDisposable
         }
     }
 
+    /// <summary>The exact KL of a policy to the reference at every completion token, in the order of the sequences.</summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="reference">To which.</param>
+    /// <param name="sequences">Prompts and completions.</param>
+    /// <param name="temperature">Temperature of the policy's distribution.</param>
+    /// <param name="microBatch">Sequences forwarded at a time.</param>
+    /// <returns>One number for each completion token.</returns>
+    public float[] ExactKl(LanguageModel policy, ReferenceKl reference, IReadOnlyList<TokenSequence> sequences, float temperature,
+        int microBatch)
+    {
+        float[] result = new float[sequences.Sum(sequence => sequence.CompletionLength)];
+        Tape.Recording = false;
+        for (int start = 0, written = 0; start < sequences.Count; start += microBatch, written += Batch.LossRows)
+        {
+            Batch.Clear();
+            foreach (TokenSequence sequence in sequences.Skip(start).Take(microBatch))
+            {
+                Batch.Add(sequence.Tokens, sequence.PromptLength);
+            }
+
+            using ArenaScope scope = Arena.Enter();
+            Batch.Upload(Arena);
+            reference.Forward(Batch);
+            Tensor hidden = Ops.GatherRows(Tape, policy.Forward(Tape, Batch), Batch.Rows);
+            Ops.LinearLogprob(Tape, hidden, policy.Head, Batch.Targets, temperature, reference.Measure);
+            reference.Values.CopyTo(result.AsSpan(written, Batch.LossRows));
+        }
+
+        return result;
+    }
+
     /// <summary>
     /// Counts the bits in which the trainer's log-probabilities differ from the sampler's: promised to be none before the
     /// first update of a rollout.

@@ -205,6 +205,12 @@ public sealed class PpoTrainer : IDisposable
             pass.Logprobs(reference, tokens.Sequences, temperature, microBatch, tokens.Reference);
         }
 
+        if (reference is not null && options is { KlEstimator: KlEstimator.Full, KlCoefficient: > 0 })
+        {
+            ReferenceKl exact = new(reference, temperature, pass.Arena);
+            tokens.ExactKl = pass.ExactKl(policy, exact, tokens.Sequences, temperature, microBatch);
+        }
+
         if (value is not null)
         {
             values.Values(value, states.Sequences, microBatch, states.Old);
@@ -364,7 +370,8 @@ public sealed class PpoTrainer : IDisposable
         const int BytesPerState = 32;
         int longest = Math.Min(policy.Config.MaxPositions, options.Sampling.MaxNewTokens +
             prompts.Max(prompt => TokenSequence.PromptIds(policy, prompt.Prompt, prompt.PromptIds).Length));
-        long activations = MemoryPlan.TrainingBytes(policy, microBatch, longest);
+        long activations = options.KlEstimator != KlEstimator.Full ? MemoryPlan.TrainingBytes(policy, microBatch, longest)
+            : MemoryPlan.TrainingBytes(policy, microBatch, longest, 2 * Ops.HeadChunkRows) + ReferenceKl.Bytes(policy, microBatch, longest);
         long states = (long)options.Rollouts * (options.Sampling.MaxNewTokens + 1) * BytesPerState;
         MemoryPlan plan = new();
         plan.AddModel("policy", policy);

@@ -68,6 +68,9 @@ internal sealed class RolloutTokens
     /// <summary>Importance weight of each token, where the sampler was not the old policy; null: all 1.</summary>
     public float[]? Corrections { get; private set; }
 
+    /// <summary>Exact KL to the reference at each token, where it was asked for; null: estimators do.</summary>
+    public float[]? ExactKl { get; set; }
+
     /// <summary>True for a sample that takes part in the loss.</summary>
     public bool IsScored(int sample) => isScored[sample];
 

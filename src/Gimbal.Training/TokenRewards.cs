@@ -20,7 +20,7 @@ internal static class TokenRewards
     public static void Write(Arena arena, Rollout rollout, RolloutTokens tokens, RolloutValues states, PpoOptions options,
         float beta, bool hasReference, MetricRow metrics)
     {
-        float[] kl = hasReference ? Kl(arena, tokens, options.KlEstimator) : new float[tokens.TokenCount];
+        float[] kl = hasReference ? tokens.ExactKl ?? Kl(arena, tokens, options.KlEstimator) : new float[tokens.TokenCount];
         double klSum = 0, logprobSum = 0, scoreSum = 0, judgeSum = 0;
         int ended = 0, scored = 0;
         for (int i = 0; i < tokens.Count; i++)

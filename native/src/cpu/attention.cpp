@@ -32,7 +32,7 @@ int threads_for(const Cpu& cpu, const SequenceSummary& summary, const gb_attenti
     return work < kSmallWork ? 1 : cpu.threads;
 }
 
-template <class T> void attend(const Cpu& cpu, const AttentionForward<T>& call) {
+template <class Chain> void attend(const Cpu& cpu, const AttentionForward<typename Chain::Element>& call) {
     const gb_attention_shape& shape = call.shape;
     const SequenceSummary summary = require_sequences(call.sequences, shape);
     const int64_t positions = call.positions();
@@ -54,12 +54,12 @@ template <class T> void attend(const Cpu& cpu, const AttentionForward<T>& call) 
         if (base == nullptr) return false;
         memory.carve(base, count * call.group(), shape.head_dim);
         for (int64_t head = task % parts * together, h = 0; h < together; ++h)
-            ForwardTile(call, memory, s, head + h, is_decoding && h == 0 ? together : 0, first, count).run();
+            ForwardTile<Chain>(call, memory, s, head + h, is_decoding && h == 0 ? together : 0, first, count).run();
         return true;
     });
 }
 
-template <class T> void attend_backward(const Cpu& cpu, const AttentionBackward<T>& call) {
+template <class Chain> void attend_backward(const Cpu& cpu, const AttentionBackward<typename Chain::Element>& call) {
     const gb_attention_shape& shape = call.shape;
     const SequenceSummary summary = require_sequences(call.sequences, shape);
     const int64_t heads = shape.kv_heads;
@@ -68,10 +68,10 @@ template <class T> void attend_backward(const Cpu& cpu, const AttentionBackward<
         if (queries == 0) return true;
         BackwardMemory memory;
         float* base = scratch(Scratch::tile, memory.carve(nullptr, shape.head_dim));
-        float* rows = scratch(Scratch::rows, queries * call.group() * BackwardHead<T>::row_floats(shape.head_dim));
+        float* rows = scratch(Scratch::rows, queries * call.group() * BackwardHead<Chain>::row_floats(shape.head_dim));
         if (base == nullptr || rows == nullptr) return false;
         memory.carve(base, shape.head_dim);
-        BackwardHead(call, memory, rows, s, task % heads).run();
+        BackwardHead<Chain>(call, memory, rows, s, task % heads).run();
         return true;
     });
 }
@@ -86,7 +86,7 @@ void cpu_attention(Cpu& cpu, const void* q, const void* k, const void* v, const 
         const AttentionForward<T> call{
             stored(q), stored(k), stored(v), {q_starts, k_starts, k_lengths, pages, shape->page_size, shape->max_pages},
             stored(y), lse,       *shape};
-        attend(cpu, call);
+        with_chain<T>([&](auto chain) { attend<decltype(chain)>(cpu, call); });
     });
 }
 
@@ -106,7 +106,7 @@ void cpu_attention_backward(Cpu& cpu, const void* q, const void* k, const void* 
                                         stored(dk),
                                         stored(dv),
                                         *shape};
-        attend_backward(cpu, call);
+        with_chain<T>([&](auto chain) { attend_backward<decltype(chain)>(cpu, call); });
     });
 }
 

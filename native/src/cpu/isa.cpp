@@ -26,6 +26,7 @@ extern const CpuOps table;
 #if defined(GB_HAS_V4)
 namespace v4 {
 extern const CpuOps table;
+bool pair_product_agrees();
 }
 #endif
 
@@ -91,7 +92,8 @@ Choice choose() {
     [[maybe_unused]] const auto wanted = [&](const char* isa) { return forced == nullptr || std::strcmp(forced, isa) == 0; };
 #if defined(GB_HAS_V4)
     const int level = x86_level();
-    if (level >= 4 && forced == nullptr && has_bf16()) return {&v4::table, "x86-64-v4+bf16", true};
+    if (level >= 4 && forced == nullptr && has_bf16() && v4::pair_product_agrees())
+        return {&v4::table, "x86-64-v4+bf16", true};
     if (level >= 4 && wanted("v4")) return {&v4::table, "x86-64-v4"};
     if (level >= 3 && (wanted("v3") || wanted("v4"))) return {&v3::table, "x86-64-v3"};
 #endif

@@ -9,7 +9,7 @@ namespace gimbal {
 // v3, portable) asks for, if the processor has it.
 const char* isa_name();
 
-// The chosen set is x86-64-v4+bf16: its products of bfloat16 may use vdpbf16ps.
+// The chosen set is x86-64-v4+bf16: its products of bfloat16 use vdpbf16ps, which gave the bits of its emulation at load.
 bool has_pair_product();
 
 std::string processor_name();

@@ -7,7 +7,6 @@
 // Packing costs O(mk + nk) against O(mnk). Panels are made of 32-bit words (cpu/matmul/pack.h), and depths are counted
 // in them.
 #include "cpu/cpu.h"
-#include "cpu/isa.h"
 #include "cpu/matmul/pack.h"
 #include "cpu/matmul/product.h"
 #include "cpu/matmul/product_tile.h"
@@ -238,11 +237,9 @@ template <class Chain> void multiply_by(const Cpu& cpu, const Product& product) 
 void multiply(Cpu& cpu, const Product& product) {
     if (product.m == 0 || product.n == 0) return;
     if (product.k == 0) return add_bias_only(product);
-    if (product.b_dtype == GB_FLOAT32) return multiply_by<FloatChain>(cpu, product);
-#if defined(GB_ISA_V4)
-    if (has_pair_product()) return multiply_by<PairChain>(cpu, product);
-#endif
-    multiply_by<EmulatedPairChain>(cpu, product);
+    as_stored(product.b_dtype, [&](auto stored) {
+        with_chain<typename decltype(stored)::Element>([&](auto chain) { multiply_by<decltype(chain)>(cpu, product); });
+    });
 }
 
 void cpu_matmul(Cpu& cpu, const void* a, const void* b, const void* bias, void* c, int64_t m, int64_t n, int64_t k,

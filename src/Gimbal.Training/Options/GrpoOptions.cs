@@ -96,8 +96,8 @@ public sealed record GrpoOptions : TrainerOptions
     [Description("Weight of the KL to the reference; 0: no reference model.")]
     public float Beta { get; init; } = 0.04f;
 
-    /// <summary>Estimator of that KL: k1, k2 or k3.</summary>
-    [Description("Estimator of that KL: k1, k2 or k3.")]
+    /// <summary>Estimator of that KL: k1, k2, k3, or full, the exact one over the vocabulary.</summary>
+    [Description("Estimator of that KL: k1, k2, k3, or full, the exact one over the vocabulary.")]
     public KlEstimator KlEstimator { get; init; } = KlEstimator.K3;
 
     /// <summary>Where that KL counts: loss, reward (summed over the completion) or token_reward (REINFORCE++).</summary>
@@ -183,6 +183,8 @@ public sealed record GrpoOptions : TrainerOptions
         {
             throw new InvalidConfigException("grpo.ratio", $"must be token with grpo.loss={Loss.ToString().ToLowerInvariant()}.");
         }
+        if (CorrectKl && KlEstimator == KlEstimator.Full)
+            throw new InvalidConfigException("grpo.correct_kl", "must be false with grpo.kl_estimator=full, which no ratio corrects.");
         OptionCheck.AtLeast("grpo.advantage_epsilon", AdvantageEpsilon, 0f);
         OptionCheck.AtLeast("grpo.inner_epochs", InnerEpochs, 1);
         OptionCheck.Divides("grpo.minibatches", Minibatches, PromptsPerStep * GroupSize, "the completions of a step");
@@ -193,7 +195,7 @@ public sealed record GrpoOptions : TrainerOptions
     public PolicyObjective Objective() => new()
     {
         Surrogate = (PolicySurrogate)Loss,
-        Kl = (KlForm)KlEstimator,
+        Kl = KlEstimator == KlEstimator.Full ? KlForm.K3 : (KlForm)KlEstimator,
         CorrectKl = CorrectKl,
         ClipLow = ClipLow,
         ClipHigh = ClipHigh,
@@ -203,7 +205,7 @@ public sealed record GrpoOptions : TrainerOptions
         PositiveRate = Loss == PolicyLossKind.Vespo ? VespoPositiveRate : 0,
         Negative = Loss == PolicyLossKind.Sapo ? SapoNegative : Loss == PolicyLossKind.Vespo ? VespoNegative : 1,
         NegativeRate = Loss == PolicyLossKind.Vespo ? VespoNegativeRate : 0,
-        Beta = KlPlacement == KlPlacement.Loss ? Beta : 0,
+        Beta = KlPlacement == KlPlacement.Loss && KlEstimator != KlEstimator.Full ? Beta : 0,
         OffPolicyThreshold = OffPolicyThreshold,
     };
 }

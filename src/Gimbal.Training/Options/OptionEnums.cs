@@ -178,7 +178,7 @@ public enum RolloutCorrection
     MaskSequences,
 }
 
-/// <summary>Estimators of KL(policy || reference) from one sample, d = logprob - reference (Schulman 2020).</summary>
+/// <summary>Estimators of KL(policy || reference) from one sample, d = logprob - reference (Schulman 2020), and the KL itself.</summary>
 [JsonConverter(typeof(OptionEnumConverter<KlEstimator>))]
 public enum KlEstimator
 {
@@ -190,6 +190,9 @@ public enum KlEstimator
 
     /// <summary>exp(-d) - 1 + d: unbiased, never negative.</summary>
     K3 = 3,
+
+    /// <summary>Exact, over the whole vocabulary: what the token drawn does not say. In a reward it is the same for every token drawn.</summary>
+    Full = 4,
 }
 
 /// <summary>What a log-ratio h to the reference counts as in a preference loss (f-DPO, Wang et al. 2024).</summary>

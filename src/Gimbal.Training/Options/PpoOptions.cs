@@ -35,8 +35,8 @@ public sealed record PpoOptions : TrainerOptions
     [Description("Samples over which the controller's full correction takes effect.")]
     public float KlHorizon { get; init; } = 10_000f;
 
-    /// <summary>Estimator of that KL: k1, k2 or k3.</summary>
-    [Description("Estimator of that KL: k1, k2 or k3.")]
+    /// <summary>Estimator of that KL: k1, k2, k3, or full, the exact one over the vocabulary.</summary>
+    [Description("Estimator of that KL: k1, k2, k3, or full, the exact one over the vocabulary.")]
     public KlEstimator KlEstimator { get; init; } = KlEstimator.K1;
 
     /// <summary>Discount.</summary>

@@ -131,6 +131,7 @@ public sealed class ExplainTests
         "dpo.loss=sigmoid", "dpo.dialect=orpo", "kto.loss=bco",
         "grpo.dialect=grpo", "grpo.dialect=gspo", "grpo.dialect=reinforce++", "grpo.dialect=rloo grpo.mask_truncated=true",
         "ppo.dialect=trl", "ppo.dialect=verl ppo.shared_trunk=true", "ppo.whiten_rewards=true ppo.overlong_buffer=2",
+        "grpo.kl_estimator=full", "ppo.kl_estimator=full",
         "control.dialect=cleanrl", "control.clip_range_value=0.2 control.clipped_value_alone=true",
         "control.state_dependent_noise=true control.squash_actions=true", "control.environment=CartPole-v1", "reward_model.center=0.01",
     ];

@@ -24,10 +24,11 @@ public sealed class DeviceTrainingTests
 
     // From the second step on the ops are launched together where the device can.
     [Theory]
-    [InlineData(3, false)]
-    [InlineData(0, false)]
-    [InlineData(0, true)]
-    public void RecordedStepsOfClassicPpoAgree(int choices, bool stateDependentNoise)
+    [InlineData(3, false, false)]
+    [InlineData(0, false, false)]
+    [InlineData(0, true, false)]
+    [InlineData(0, true, true)]
+    public void RecordedStepsOfClassicPpoAgree(int choices, bool stateDependentNoise, bool squashesActions)
     {
         (float[] Weights, MinibatchLoss?[] Losses, bool IsRecorded) Train()
         {
@@ -40,6 +41,7 @@ public sealed class DeviceTrainingTests
                 Choices = choices,
                 HiddenSizes = [6, 5],
                 StateDependentNoise = stateDependentNoise,
+                SquashesActions = squashesActions,
             }, seed: 3);
             ControlRollout rollout = new(1, Rows, 3, policy.Config.ActionSize);
             Philox.Normal(rollout.Observations, 1, 1, 1);

@@ -24,6 +24,7 @@ public sealed class OracleTests : IDisposable
     [InlineData("rloo")]
     [InlineData("reinforce++")]
     [InlineData("cispo")]
+    [InlineData("exact kl")]
     public async Task GroupMethodsReachTheOptimumOfTheBandit(string name)
     {
         GrpoOptions plain = new()
@@ -49,6 +50,7 @@ public sealed class OracleTests : IDisposable
                 KlPlacement = KlPlacement.TokenReward, KlEstimator = KlEstimator.K1, WhitenAdvantages = false,
             },
             "cispo" => plain with { Loss = PolicyLossKind.Cispo },
+            "exact kl" => plain with { KlEstimator = KlEstimator.Full },
             _ => plain,
         }, reference: reference);
         await trainer.TrainAsync(cancellationToken: TestContext.Current.CancellationToken);

@@ -40,7 +40,7 @@ public sealed class RewardCallsTests : IDisposable
     public async Task A_time_limit_ends_the_wait_and_what_is_written_late_is_not_seen()
     {
         using ManualResetEventSlim gate = new();
-        IReward reward = Reward.WithTimeLimit(new Hanging(gate), TimeSpan.FromMilliseconds(50));
+        IReward reward = Reward.WithTimeLimit(new Hanging(gate), TimeSpan.FromMilliseconds(400));
         RewardCalls calls = new();
         Assert.Equal([1f, 1f], calls.Ask(reward, Samples("a", "b"), default));
         float?[] scores = calls.Ask(reward, Samples("a", "hang"), default);

@@ -24,8 +24,8 @@ template <class T> struct AttentionBackward {
 };
 
 struct BackwardMemory {
-    float *key_panels, *value_panels, *keys, *queries, *dy, *query_panels, *dy_panels, *weights, *dscores, *dq, *dk,
-        *dv;
+    float *key_panels, *value_panels, *keys, *queries, *dy, *query_panels, *dy_panels, *weights, *dscores, *deep, *dq,
+        *dk, *dv;
 
     // Carves the pieces from `base`, or only counts them if it is null.
     int64_t carve(float* base, int64_t head_dim) {
@@ -39,13 +39,15 @@ struct BackwardMemory {
             take(*piece, wide);
         for (float** piece : {&query_panels, &dy_panels})
             take(*piece, wide + kLanes);
-        for (float** piece : {&weights, &dscores})
+        for (float** piece : {&weights, &dscores, &deep})
             take(*piece, kBlockKeys * kBlockKeys);
         return used;
     }
 };
 
-template <class T> class BackwardHead {
+template <class Chain> class BackwardHead {
+    using T = typename Chain::Element;
+
 public:
     // `rows` is room for what every query and head of the group has: row_floats() each.
     BackwardHead(const AttentionBackward<T>& call, const BackwardMemory& memory, float* rows, int64_t s,
@@ -103,9 +105,9 @@ private:
         const gb_attention_shape& shape = call_.shape;
         const int64_t count = length_ - block < kBlockKeys ? length_ - block : kBlockKeys;
         const T *k = call_.k + k_at(block), *v = call_.v + k_at(block);
-        pack_keys(k, shape.kv_stride, count, head_dim_, memory_.key_panels);
-        pack_keys(v, shape.kv_stride, count, head_dim_, memory_.value_panels);
-        const PaddedRows keys = padded_rows(k, shape.kv_stride, count, head_dim_, memory_.keys);
+        pack_keys<Chain>(k, shape.kv_stride, count, head_dim_, memory_.key_panels);
+        pack_keys<Chain>(v, shape.kv_stride, count, head_dim_, memory_.value_panels);
+        const DeepRows keys = deep_rows<Chain>(k, shape.kv_stride, count, head_dim_, memory_.keys);
         clear(memory_.dk);
         clear(memory_.dv);
         for (int64_t h = 0; h < group_; ++h)
@@ -116,24 +118,29 @@ private:
     }
 
     // Queries i .. i+31 of head h against the block's `count` keys; i >= block, and i = block is the diagonal.
-    void add_queries(int64_t block, int64_t count, const PaddedRows& keys, int64_t h, int64_t i) {
+    void add_queries(int64_t block, int64_t count, const DeepRows& keys, int64_t h, int64_t i) {
         const gb_attention_shape& shape = call_.shape;
         const int64_t rows = length_ - i < kBlockKeys ? length_ - i : kBlockKeys;
         const T *q = call_.q + q_at(h, i), *dy = dy_row(h, i);
-        pack_rows(q, shape.q_stride, rows, head_dim_, memory_.query_panels);
-        pack_rows(dy, shape.y_stride, rows, head_dim_, memory_.dy_panels);
-        score_rows(memory_.query_panels, memory_.key_panels, 0, rows, head_dim_, memory_.weights);
-        score_rows(memory_.dy_panels, memory_.value_panels, 0, rows, head_dim_, memory_.dscores);
+        pack_rows<Chain>(q, shape.q_stride, rows, head_dim_, memory_.query_panels);
+        pack_rows<Chain>(dy, shape.y_stride, rows, head_dim_, memory_.dy_panels);
+        const int64_t words = words_of<T>(head_dim_), depth = words_of<T>(rows);
+        score_rows<Chain>(memory_.query_panels, memory_.key_panels, 0, rows, words, memory_.weights);
+        score_rows<Chain>(memory_.dy_panels, memory_.value_panels, 0, rows, words, memory_.dscores);
         for (int64_t r = 0; r < rows; ++r)
             differentiate(h, i + r, r, i == block ? r + 1 : kBlockKeys);
-        add_weighted<1, kBlockKeys>(memory_.weights, nullptr,
-                                    padded_rows(dy, shape.y_stride, rows, head_dim_, memory_.dy), count, rows, width_,
-                                    memory_.dv);
-        add_weighted<1, kBlockKeys>(memory_.dscores, nullptr,
-                                    padded_rows(q, shape.q_stride, rows, head_dim_, memory_.queries), count, rows,
-                                    width_, memory_.dk);
+        add_weighted<Chain, 1, kBlockKeys>(deep_weights<Chain>(memory_.weights, rows, memory_.deep), nullptr,
+                                           deep_rows<Chain>(dy, shape.y_stride, rows, head_dim_, memory_.dy), count,
+                                           depth, width_, memory_.dv);
+        add_weighted<Chain, 1, kBlockKeys>(deep_weights<Chain>(memory_.dscores, rows, memory_.deep), nullptr,
+                                           deep_rows<Chain>(q, shape.q_stride, rows, head_dim_, memory_.queries), count,
+                                           depth, width_, memory_.dk);
+        if constexpr (!kInPlace)
+            for (float* row = memory_.dscores; row < memory_.dscores + rows * kBlockKeys; row += kBlockKeys)
+                store_weights<Chain>(row, load(row), load(row + kLanes));
         clear(memory_.dq);
-        add_weighted<kBlockKeys, 1>(memory_.dscores, nullptr, keys, rows, count, width_, memory_.dq);
+        add_weighted<Chain, kBlockKeys, 1>(memory_.dscores, nullptr, keys, rows, words_of<T>(count), width_,
+                                           memory_.dq);
         if constexpr (kInPlace)
             write(memory_.dq, call_.dq + q_at(h, i), shape.q_stride, rows, block > 0);
         else

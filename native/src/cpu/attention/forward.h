@@ -78,7 +78,9 @@ GB_INLINE void merge_split(const RowStates& total, const RowStates& part, int64_
     total.sum[row] = sum;
 }
 
-template <class T> class ForwardTile {
+template <class Chain> class ForwardTile {
+    using T = typename Chain::Element;
+
 public:
     // Positions first .. first+positions-1 of the queries of sequence s. Fetches keys and values of `fetched_heads`
     // heads from kv_head on, for itself and those that follow.
@@ -114,11 +116,12 @@ private:
     int64_t head(int64_t row) const { return kv_head_ * group_ + row % group_; }
 
     void load_queries() {
+        T* queries = reinterpret_cast<T*>(memory_.queries);
         for (int64_t r = 0; r < rows_; ++r) {
             const T* from = call_.q + (token_ + r / group_) * call_.shape.q_stride + head(r) * head_dim_;
-            copy_elements(from, memory_.queries + r * head_dim_, head_dim_);
+            copy_elements(from, queries + r * head_dim_, head_dim_);
         }
-        pack_rows(memory_.queries, head_dim_, rows_, head_dim_, memory_.query_panels);
+        pack_rows<Chain>(queries, head_dim_, rows_, head_dim_, memory_.query_panels);
     }
 
     int64_t key_offset(int64_t block) const {
@@ -141,10 +144,11 @@ private:
         const int64_t count = keys_ - block < kBlockKeys ? keys_ - block : kBlockKeys;
         const int64_t offset = key_offset(block);
         fetch_block(offset, count);
-        pack_keys(call_.k + offset, shape.kv_stride, count, head_dim_, memory_.key_panels);
-        const PaddedRows values = padded_rows(call_.v + offset, shape.kv_stride, count, head_dim_, memory_.values);
+        pack_keys<Chain>(call_.k + offset, shape.kv_stride, count, head_dim_, memory_.key_panels);
+        const DeepRows values = deep_rows<Chain>(call_.v + offset, shape.kv_stride, count, head_dim_, memory_.values);
         const int64_t first = first_row(block);
-        score_rows(memory_.query_panels, memory_.key_panels, first, rows_, head_dim_, memory_.scores);
+        score_rows<Chain>(memory_.query_panels, memory_.key_panels, first, rows_, words_of<T>(head_dim_),
+                          memory_.scores);
         weigh(states, block, first);
         // Rows that see the whole block together; those on the diagonal position by position.
         const int64_t whole = first_row(block + count - 1);
@@ -153,9 +157,9 @@ private:
         if (whole < rows_) add_values(states, values, whole, rows_ - whole, count);
     }
 
-    void add_values(const RowStates& states, const PaddedRows& values, int64_t row, int64_t rows, int64_t depth) {
-        add_weighted<kBlockKeys, 1>(memory_.scores + row * kBlockKeys, memory_.factors + row, values, rows, depth,
-                                    width_, states.accumulator + row * width_);
+    void add_values(const RowStates& states, const DeepRows& values, int64_t row, int64_t rows, int64_t depth) {
+        add_weighted<Chain, kBlockKeys, 1>(memory_.scores + row * kBlockKeys, memory_.factors + row, values, rows,
+                                           words_of<T>(depth), width_, states.accumulator + row * width_);
     }
 
     // Scores become weights exp(s - maximum); factors = exp(old maximum - maximum) rescale what was gathered before.
@@ -184,8 +188,7 @@ private:
             float* sums = memory_.lane_sums + r * kLanes;
             const F16 maximum = broadcast(base(states.maximum[r]));
             const F16 low = exp(load(s) - maximum), high = exp(load(s + kLanes) - maximum);
-            store(s, low);
-            store(s + kLanes, high);
+            store_weights<Chain>(s, low, high);
             store(sums, fma(load(sums), broadcast(memory_.factors[r]), low + high));
         }
     }

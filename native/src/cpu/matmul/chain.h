@@ -6,6 +6,9 @@
 #pragma once
 
 #include "cpu/bfloat16.h"
+#include "cpu/isa.h"
+
+#include <type_traits>
 
 namespace gimbal::GB_ISA {
 
@@ -121,5 +124,17 @@ struct EmulatedPairChain : PlainRounding {
 };
 
 #endif
+
+// Calls body with the chain of products of Element.
+template <class Element, class Body> void with_chain(Body&& body) {
+    if constexpr (std::is_same_v<Element, float>) {
+        body(FloatChain{});
+    } else {
+#if defined(GB_ISA_V4)
+        if (has_pair_product()) return body(PairChain{});
+#endif
+        body(EmulatedPairChain{});
+    }
+}
 
 } // namespace gimbal::GB_ISA

@@ -28,13 +28,14 @@ struct Ahead {
 // Fewer rows run as fast as memory streams by itself.
 constexpr int kFetchingRows = 3;
 
-// The chains of a tile over `depth` words.
 template <class Chain, int Rows, int Panels>
-GB_INLINE void run_chains(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t depth,
-                          const Ahead& ahead, int64_t ldc) {
+void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
+                  const Output& out) {
+    F16 sum[Rows][Panels];
+    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
     const float *next_b = ahead.b, *next_c = ahead.c;
     // In as many pieces as there are rows, a row of the next outputs with each.
-    for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += ldc) {
+    for (int64_t r = 0, begin = 0; r < Rows; ++r, next_c += out.ldc) {
         unroll<Panels>([&](auto p) { prefetch(next_c + p * kLanes); });
         const int64_t end = depth * (r + 1) / Rows;
         multiply_tile<Chain, Rows, Panels, 1, Rows>(
@@ -44,22 +45,6 @@ GB_INLINE void run_chains(F16 (&sum)[Rows][Panels], const float* a, const float*
                 next_b += ahead.b_step;
             });
         begin = end;
-    }
-}
-
-template <class Chain, int Rows, int Panels>
-void product_tile(const float* a, const float* b, int64_t b_panel, int64_t depth, const Ahead& ahead,
-                  const Output& out) {
-    F16 sum[Rows][Panels];
-    unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { sum[r][p] = zero(); }); });
-    {
-        [[maybe_unused]] const typename Chain::Mode mode;
-        const auto hold = [&] {
-            unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { Chain::Mode::hold(sum[r][p]); }); });
-        };
-        hold();
-        run_chains<Chain>(sum, a, b, b_panel, depth, ahead, out.ldc);
-        hold();
     }
     const auto finish = [&](auto p, auto n, auto add, auto has_bias) {
         const F16 bias = has_bias ? load(out.bias + p * kLanes, n) : zero();

@@ -31,6 +31,11 @@ template <int N, class Body> GB_INLINE void unroll(Body&& body) {
 template <class Chain, int Rows, int Panels, int AStep, int ADepth, class Step>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
                              int64_t depth, Step&& step) {
+    [[maybe_unused]] const typename Chain::Mode mode;
+    const auto hold = [&] {
+        unroll<Rows>([&](auto r) { unroll<Panels>([&](auto p) { Chain::Mode::hold(sum[r][p]); }); });
+    };
+    hold();
     for (int64_t d = 0; d < depth; ++d, a += ADepth, b += b_depth) {
         F16 columns[Panels];
         unroll<Panels>([&](auto p) { columns[p] = load(b + p * b_panel); });
@@ -40,12 +45,12 @@ GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const flo
             unroll<Panels>([&](auto p) { sum[r][p] = Chain::link(x, columns[p], sum[r][p]); });
         });
     }
+    hold();
 }
-// In float32.
-template <int Rows, int Panels, int AStep, int ADepth>
+template <class Chain, int Rows, int Panels, int AStep, int ADepth>
 GB_INLINE void multiply_tile(F16 (&sum)[Rows][Panels], const float* a, const float* b, int64_t b_panel, int64_t b_depth,
                              int64_t depth) {
-    multiply_tile<FloatChain, Rows, Panels, AStep, ADepth>(sum, a, b, b_panel, b_depth, depth, [] {});
+    multiply_tile<Chain, Rows, Panels, AStep, ADepth>(sum, a, b, b_panel, b_depth, depth, [] {});
 }
 
 // Calls body.template operator()<Rows>() for the run-time `rows` in 1..Maximum.
