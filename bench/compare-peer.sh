@@ -38,6 +38,7 @@ rows=(
 [[ $dtype == bf16 ]] && rows=("${rows[@]/%/ --dtype bf16}") || rows+=("ops|--work ops")
 
 for ((round = 1; round <= rounds; round++)); do
+    "${ours[@]}" --op skeleton 2>/dev/null >>"$out/ceilings.jsonl"
     for row in "${rows[@]}"; do
         name=${row%%|*} arguments=${row#*|}
         [[ $name == *"$only"* ]] || continue

@@ -53,8 +53,17 @@ def op_key(line):
     return what
 
 
+def floor_of(line, ceilings):
+    """Share of the time in which the measured ceilings would let the workload pass."""
+    peak = ceilings["gigaflops"] * 1e9 * (2 if line["dtype"] == "bf16" else 1)
+    drawing = max(line["generation_flops"] / peak, line["generation_bytes"] / (ceilings["gigabytes_per_second"] * 1e9))
+    return line["training_flops"] / peak + drawing
+
+
 def table(folder):
     rows = []
+    measured = read(os.path.join(folder, "ceilings.jsonl"))
+    ceilings = {key: max(line[key] for line in measured) for key in ("gigabytes_per_second", "gigaflops")}
     for ours_path in sorted(glob.glob(os.path.join(folder, "*.ours.jsonl"))):
         theirs_path = ours_path.replace(".ours.", ".theirs.")
         name = os.path.basename(ours_path)[:-len(".ours.jsonl")].replace("_", " ")
@@ -69,9 +78,10 @@ def table(folder):
         by = (lambda line: f"{line['what']} small {line['batch']}") if name.startswith("gen") else (lambda line: name)
         a, b = seconds(ours, by), seconds(theirs, by)
         narrow = ours[0].get("dtype") == "bf16"
+        floors = {by(line): floor_of(line, ceilings) for line in ours}
         for what, (time, peak, _) in a.items():
             if what in b:
-                rows.append(dict(row=what, ours=time, theirs=b[what][0], target=TARGETS.get(what, (None, None))[narrow],
+                rows.append(dict(row=what, ours=time, theirs=b[what][0], target=TARGETS.get(what, (None, None))[narrow], floor=floors[what] / time,
                                  ours_mib=peak, theirs_mib=b[what][1]))
     return rows
 

@@ -91,6 +91,7 @@ internal sealed class WorkloadArguments
 
     private static void Write(WorkloadResult result, WorkloadPlan plan, Device device, bool isJson)
     {
+        WorkloadFloor floor = WorkloadFloor.Of(result.Work, plan, result.Batch);
         double peak = Process.GetCurrentProcess().PeakWorkingSet64 / (double)(1 << 20), held = result.ArenaBytes / (double)(1 << 20);
         Console.Out.WriteLine(!isJson
             ? FormattableString.Invariant($"{result.Work,-12} {plan.Model,-10} batch {result.Batch,-4} {result.Median * 1e3,10:0.0} ms {result.TokensPerSecond,10:0} tokens/s   held {held,7:0} MiB   peak {peak,7:0} MiB")
@@ -106,6 +107,9 @@ internal sealed class WorkloadArguments
                 ["reps"] = result.Seconds.Count,
                 ["tokens"] = result.Tokens,
                 ["tokens_per_s"] = result.TokensPerSecond,
+                ["training_flops"] = floor.TrainingFlops,
+                ["generation_flops"] = floor.GenerationFlops,
+                ["generation_bytes"] = floor.GenerationBytes,
                 ["held_mib"] = held,
                 ["peak_rss_mib"] = peak,
             }.ToJsonString());

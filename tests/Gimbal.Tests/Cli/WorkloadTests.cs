@@ -30,6 +30,18 @@ public sealed class WorkloadTests
         Assert.All(results, result => Assert.True(result is { Seconds.Count: 2, Median: > 0, Tokens: > 0, ArenaBytes: > 0 }, result.ToString()));
     }
 
+    // 2048 positions of 15.2 million weights, 9.2 of them in the head: six operations each, and attention beside them.
+    [Fact]
+    public void TheFloorOfAStepIsSixOperationsAWeightAndPosition()
+    {
+        WorkloadPlan plan = new() { Model = "small", Length = 256 };
+        double products = 6.0 * 2048 * (6 * (4 * 288 * 288 + 3 * 288 * 768) + 32000 * 288), floor = WorkloadFloor.Of("train", plan, 8).TrainingFlops;
+        Assert.InRange(floor / products, 1.01, 1.05);
+        WorkloadFloor drawing = WorkloadFloor.Of("gen-greedy", plan, 1);
+        Assert.Equal(0, drawing.TrainingFlops);
+        Assert.Equal(128 * 4 * products / (6.0 * 2048), drawing.GenerationBytes, 1e-9 * drawing.GenerationBytes);
+    }
+
     [Fact]
     public void EveryOpOfTheComparisonRuns()
     {
