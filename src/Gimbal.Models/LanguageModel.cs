@@ -162,7 +162,11 @@ public sealed class LanguageModel : TransformerModel
             sequence.Logprobs, Tokenizer.Decode(sequence.Completion, continuation: true), sequence.Ended);
     }
 
-    private protected override void Release() => generator?.Dispose();
+    private protected override void Release()
+    {
+        generator?.Dispose();
+        generator = null;
+    }
 
     private void Produce(int[] ids, SamplingOptions sampling, ChannelWriter<GeneratedToken> writer, CancellationToken cancellationToken)
     {

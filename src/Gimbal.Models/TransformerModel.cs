@@ -13,7 +13,7 @@ public abstract class TransformerModel : IDisposable
 
     private readonly BlockFunction block;
     private readonly Tensor ropeTable;
-    private readonly nint ropeMemory;
+    private nint ropeMemory;
     private Tensor positions;
     private SequenceLayout layout;
     private KvCache? cache;
@@ -91,6 +91,7 @@ public abstract class TransformerModel : IDisposable
         if (ropeMemory != 0)
         {
             Device.Free(ropeMemory);
+            ropeMemory = 0;
         }
 
         GC.SuppressFinalize(this);

@@ -9,7 +9,7 @@ namespace Gimbal.Tensors;
 public sealed unsafe class StepStateBuffer : IDisposable
 {
     private readonly Device device;
-    private readonly nint memory;
+    private nint memory;
     private readonly byte[] host = new byte[sizeof(StepState)];
 
     /// <summary>A state of zeros.</summary>
@@ -54,7 +54,14 @@ public sealed unsafe class StepStateBuffer : IDisposable
     }
 
     /// <summary>Gives the memory back.</summary>
-    public void Dispose() => device.Free(memory);
+    public void Dispose()
+    {
+        if (memory != 0)
+        {
+            device.Free(memory);
+            memory = 0;
+        }
+    }
 
     private void Write(in StepState state)
     {

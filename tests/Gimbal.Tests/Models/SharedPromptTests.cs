@@ -56,4 +56,16 @@ public sealed class SharedPromptTests
 
         Assert.NotEqual(together[0].Tokens, together[2].Tokens);
     }
+
+    [Fact]
+    public void AModelGivesItsMemoryBackOnce()
+    {
+        using Device device = TestDevice.Open();
+        LanguageModel model = new(Config, Letters(), device, seed: 3, trainable: false);
+        model.Generate([[1, 2, 3]], new SamplingOptions { MaxNewTokens = 2 }, new DrawKey(1, 2, 0));
+        model.Dispose();
+        model.Dispose();
+        using LanguageModel next = new(Config, Letters(), device, seed: 3, trainable: false);
+        Assert.Single(next.Generate([[1, 2, 3]], new SamplingOptions { MaxNewTokens = 2 }, new DrawKey(1, 2, 0)));
+    }
 }
