@@ -38,6 +38,9 @@ public enum ModelDtype
 
     /// <summary>bfloat16, with float32 master weights where the model trains.</summary>
     Bf16 = 1,
+
+    /// <summary>The same, as other systems spell it.</summary>
+    Bfloat16 = Bf16,
 }
 
 /// <summary>What divides the sum of token losses of an optimizer step; fixed before the step is split.</summary>

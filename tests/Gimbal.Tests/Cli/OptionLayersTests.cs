@@ -63,6 +63,16 @@ public sealed class OptionLayersTests
     }
 
     [Theory]
+    [InlineData("bf16")]
+    [InlineData("bfloat16")]
+    public void BFloat16HasTwoSpellings(string spelling)
+    {
+        OptionLayers layers = new OptionLayers().Add(new ModelOptions());
+        layers.Set("dtype", spelling, "test");
+        Assert.Equal(ModelDtype.Bf16, layers.Get<ModelOptions>().Dtype);
+    }
+
+    [Theory]
     [InlineData("grpo.group_sise", "grpo.group_size")]
     [InlineData("group_size", "grpo.group_size")]
     [InlineData("train.maxsteps", "train.max_steps")]
