@@ -27,9 +27,10 @@ template <class Body> void run_tasks(int threads, int64_t tasks, Body&& body) {
     if (failed) throw std::bad_alloc();
 }
 
+// Decoding waits for its keys rather than for its arithmetic: far less of it is worth a second thread.
 int threads_for(const Cpu& cpu, const SequenceSummary& summary, const gb_attention_shape& shape) {
     const double work = summary.scores * static_cast<double>(shape.q_heads * shape.head_dim);
-    return work < kSmallWork ? 1 : cpu.threads;
+    return work < (summary.most_queries <= kFewQueries ? kSmallWork / 16 : kSmallWork) ? 1 : cpu.threads;
 }
 
 template <class Chain> void attend(const Cpu& cpu, const AttentionForward<typename Chain::Element>& call) {

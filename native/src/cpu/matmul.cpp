@@ -27,6 +27,7 @@ constexpr int64_t kLeftRows = 192;      // packed rows of A: with 512 words 384 
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kResident = 1 << 17;  // words of B that stay in the second-level cache beside A
 constexpr int64_t kSmallWork = 1 << 19; // links that are not worth a second thread
+constexpr int64_t kSmallPack = 1 << 17; // nor words of packed B, which few rows of A wait for
 constexpr int64_t kGrain = 1 << 28;     // links of a task that is long beside its start
 constexpr int64_t kTotalRows = 1536;    // rows of C that grow in scratch memory: with kRightColumns 6 MiB
 
@@ -203,8 +204,9 @@ template <class Chain> void multiply_by(const Cpu& cpu, const Product& product) 
     // across the columns packs A once more; one across the rows packs B once more or, where it is packed, reads it once
     // more.
     const int64_t grains = m * n / (kGrain / words + 1), threads = static_cast<int64_t>(cpu.threads);
+    const bool is_small = m * n < kSmallWork / words && (product.packed == nullptr || n < kSmallPack / words);
     const int64_t wanted =
-        threads <= 1 || m * n < kSmallWork / words ? 1 : minimum(grains > threads ? grains : threads, 4 * threads);
+        threads <= 1 || is_small ? 1 : minimum(grains > threads ? grains : threads, 4 * threads);
     const int64_t row_cost = product.packed != nullptr ? 2 : 1, column_cost = product.packed != nullptr ? 5 : 1;
     int64_t height = product.c_dtype == GB_BFLOAT16 ? minimum(m, kTotalRows) : m, width = n;
     const auto down = [&] { return (m + height - 1) / height; };
