@@ -1,12 +1,12 @@
 // Compares our own declarations of cuBLASLt with its real header, where a toolkit is at hand. Compiled, never run:
 //   g++ -std=c++20 -fsyntax-only -Inative/include -Inative/src -I$CUDA_HOME/include native/check/cublaslt_constants.cpp
 #include "cuda/cublaslt.h"
+#include "same.h"
 
 #include <cublasLt.h>
 
 namespace gimbal::cublaslt {
 
-#define GB_SAME(ours, theirs) static_assert(static_cast<long long>(ours) == static_cast<long long>(theirs), #ours)
 GB_SAME(kSuccess, CUBLAS_STATUS_SUCCESS);
 GB_SAME(kAllocationFailed, CUBLAS_STATUS_ALLOC_FAILED);
 GB_SAME(kInvalidValue, CUBLAS_STATUS_INVALID_VALUE);
@@ -27,21 +27,7 @@ GB_SAME(sizeof(Algorithm), sizeof(cublasLtMatmulAlgo_t));
 GB_SAME(sizeof(Heuristic), sizeof(cublasLtMatmulHeuristicResult_t));
 GB_SAME(offsetof(Heuristic, workspace), offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
 GB_SAME(offsetof(Heuristic, state), offsetof(cublasLtMatmulHeuristicResult_t, state));
-#undef GB_SAME
 
-// Parameters of the same number and sizes: enough for calls that go through the binary interface.
-template <class> struct Parameters;
-template <class Result, class... Args> struct Parameters<Result (*)(Args...)> {
-    template <class Other> struct Match;
-    template <class OtherResult, class... Others> struct Match<OtherResult (*)(Others...)> {
-        static constexpr bool value = [] {
-            if constexpr (sizeof...(Others) == sizeof...(Args))
-                return sizeof(Result) == sizeof(OtherResult) && ((sizeof(Args) == sizeof(Others)) && ...);
-            else
-                return false;
-        }();
-    };
-};
 #define GB_CUBLASLT(symbol, name, parameters)                                                                          \
     static_assert(Parameters<decltype(Library::name)>::Match<decltype(&::symbol)>::value, #symbol);
 GB_CUBLASLT_FUNCTIONS

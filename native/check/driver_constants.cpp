@@ -2,14 +2,12 @@
 // run:
 //   g++ -std=c++20 -fsyntax-only -Inative/src -I$CUDA_HOME/include native/check/driver_constants.cpp
 #include "cuda/driver.h"
+#include "same.h"
 
 #include <cuda.h>
 
-#include <type_traits>
-
 namespace gimbal::driver {
 
-#define GB_SAME(ours, theirs) static_assert(static_cast<long long>(ours) == static_cast<long long>(theirs), #ours)
 GB_SAME(kSuccess, CUDA_SUCCESS);
 GB_SAME(kInvalidValue, CUDA_ERROR_INVALID_VALUE);
 GB_SAME(kOutOfMemory, CUDA_ERROR_OUT_OF_MEMORY);
@@ -26,21 +24,7 @@ GB_SAME(kPortable, CU_MEMHOSTALLOC_PORTABLE);
 GB_SAME(kDeviceMapped, CU_MEMHOSTALLOC_DEVICEMAP);
 GB_SAME(kNonBlocking, CU_STREAM_NON_BLOCKING);
 GB_SAME(kCaptureThreadLocal, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
-#undef GB_SAME
 
-// Parameters of the same number and sizes: enough for calls that go through the binary interface.
-template <class> struct Parameters;
-template <class Result, class... Args> struct Parameters<Result (*)(Args...)> {
-    template <class Other> struct Match;
-    template <class OtherResult, class... Others> struct Match<OtherResult (*)(Others...)> {
-        static constexpr bool value = [] {
-            if constexpr (sizeof...(Others) == sizeof...(Args))
-                return sizeof(Result) == sizeof(OtherResult) && ((sizeof(Args) == sizeof(Others)) && ...);
-            else
-                return false;
-        }();
-    };
-};
 #define GB_DRIVER(symbol, name, parameters)                                                                            \
     static_assert(Parameters<decltype(Driver::name)>::Match<decltype(&::symbol)>::value, #symbol);
 GB_DRIVER_FUNCTIONS
