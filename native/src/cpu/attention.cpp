@@ -38,24 +38,31 @@ template <class Chain> void attend(const Cpu& cpu, const AttentionForward<typena
     const SequenceSummary summary = require_sequences(call.sequences, shape);
     const int64_t positions = call.positions();
     const int64_t tiles = (summary.most_queries + positions - 1) / positions;
-    // Few queries a sequence read its keys cold: all heads in one task then, so that whole rows come from memory once.
+    // Few queries a sequence read its keys cold: several heads in one task then, so that whole rows come from memory.
     const bool is_decoding = summary.most_queries <= kFewQueries;
-    const int64_t together = is_decoding && shape.sequences >= 2 * cpu.threads ? shape.kv_heads : 1;
-    const int64_t parts = shape.kv_heads / together;
+    const int64_t fitting = is_decoding ? shape.kv_heads * shape.sequences / (2 * cpu.threads) : 1;
+    const int64_t together = fitting < 1 ? 1 : fitting < kMostHeads ? fitting : kMostHeads;
+    const int64_t parts = (shape.kv_heads + together - 1) / together;
+    const auto heads_from = [&](int64_t head) {
+        return shape.kv_heads - head < together ? shape.kv_heads - head : together;
+    };
     run_tasks(threads_for(cpu, summary, shape), shape.sequences * parts * tiles, [&](int64_t task) {
         // Late tiles see the most keys: first, so that no thread is left with one at the end.
         const int64_t tile = tiles - 1 - task / (shape.sequences * parts);
         const int64_t s = task / parts % shape.sequences, first = tile * positions;
         const int64_t left = call.sequences.queries(s) - first;
         if (left <= 0) return true;
-        const int64_t count = left < positions ? left : positions;
+        const int64_t count = left < positions ? left : positions, head = task % parts * together;
+        const int64_t heads = heads_from(head), rows = heads * count * call.group();
         TileMemory memory;
-        const int64_t floats = memory.carve(nullptr, count * call.group(), shape.head_dim);
-        float* base = scratch(Scratch::tile, floats);
+        float* base = scratch(Scratch::tile, memory.carve(nullptr, rows, shape.head_dim));
         if (base == nullptr) return false;
-        memory.carve(base, count * call.group(), shape.head_dim);
-        for (int64_t head = task % parts * together, h = 0; h < together; ++h)
-            ForwardTile<Chain>(call, memory, s, head + h, is_decoding && h == 0 ? together : 0, first, count).run();
+        memory.carve(base, rows, shape.head_dim);
+        // What this thread will come to if all keep step.
+        const int64_t next = task + cpu.threads, next_head = next % parts * together;
+        RowsAhead ahead;
+        if (is_decoding) ahead = call.rows_ahead(next / parts, 0, next_head, heads_from(next_head));
+        ForwardTile<Chain>(call, memory, ahead, s, head, heads, first, count).run();
         return true;
     });
 }

@@ -27,7 +27,7 @@ constexpr int64_t kLeftRows = 192;      // packed rows of A: with 512 words 384 
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kResident = 1 << 17;  // words of B that stay in the second-level cache beside A
 constexpr int64_t kSmallWork = 1 << 19; // links that are not worth a second thread
-constexpr int64_t kSmallPack = 1 << 17; // nor words of packed B, which few rows of A wait for
+constexpr int64_t kSmallPack = 1 << 14; // nor words of packed B, which few rows of A wait for
 constexpr int64_t kGrain = 1 << 28;     // links of a task that is long beside its start
 constexpr int64_t kTotalRows = 1536;    // rows of C that grow in scratch memory: with kRightColumns 6 MiB
 
@@ -95,7 +95,7 @@ void multiply_panels(const Product& product, const float* left, const RightPanel
         run();
         if (last) copy_tile(out.c, out.ldc, c, product.ldc, height, out.columns);
     };
-    if (columns * depth <= kResident) {
+    if (columns * depth <= kResident && (product.packed == nullptr || groups.count > 4)) {
         // The panels stay: what comes next from memory is their next block of K.
         const int64_t later = product.packed != nullptr ? depth * kPanelColumns : 0;
         for (int64_t g = 0; g < groups.count; ++g)
@@ -212,7 +212,9 @@ template <class Chain> void multiply_by(const Cpu& cpu, const Product& product) 
     const auto down = [&] { return (m + height - 1) / height; };
     const auto across = [&] { return (n + width - 1) / width; };
     while (down() * across() < wanted) {
-        const bool has_rows = height >= 8 * kTileRows, has_columns = width >= (height > 4 * kTileRows ? 256 : 128);
+        const bool has_rows = height >= 8 * kTileRows, is_tall = height > 4 * kTileRows;
+        // Of a tall rectangle, packing A once more costs more than an uneven end.
+        const bool has_columns = width >= (is_tall ? 256 : 128) && !(is_tall && down() * across() >= threads);
         if (!has_rows && !has_columns) break;
         if (has_columns && (!has_rows || width * row_cost > height * column_cost))
             width = round_up((width + 1) / 2, kPanelColumns);

@@ -297,6 +297,8 @@ GB_INLINE F16 gather(const float* base, const int32_t* index) {
 
 GB_INLINE F16 zero() { return broadcast(0.0f); }
 
+constexpr int64_t kCacheLine = 64; // bytes
+
 // A hint that the cache line of p will be wanted soon; any address will do. Written as assembly, since GCC takes a
 // function that does nothing else for one that does nothing.
 GB_INLINE void prefetch([[maybe_unused]] const void* p) {

@@ -79,28 +79,30 @@ internal readonly record struct Ceiling(double BytesPerSecond, double FlopsPerSe
 
     private static int Lanes => Vector512.IsHardwareAccelerated ? Vector512<float>.Count : Vector256<float>.Count;
 
-    /// <summary>The shortest time that all threads need together, of several.</summary>
+    /// <summary>
+    /// The shortest time that all threads need together, of several. Every thread reads the clock itself: one that waited for
+    /// a processor with the others would read it late.
+    /// </summary>
     private static double Best(int threads, Func<int, float> work)
     {
         double best = double.PositiveInfinity;
         float[] kept = new float[threads];
+        long[] began = new long[threads], ended = new long[threads];
         for (int repeat = 0; repeat < Repeats; repeat++)
         {
-            using Barrier barrier = new(threads + 1);
+            using Barrier barrier = new(threads);
             Thread[] team = [.. Enumerable.Range(0, threads).Select(thread => new Thread(() =>
             {
                 barrier.SignalAndWait();
+                began[thread] = Stopwatch.GetTimestamp();
                 kept[thread] += work(thread);
-                barrier.SignalAndWait();
+                ended[thread] = Stopwatch.GetTimestamp();
             }))];
             foreach (Thread thread in team)
                 thread.Start();
-            barrier.SignalAndWait();
-            long began = Stopwatch.GetTimestamp();
-            barrier.SignalAndWait();
-            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
             foreach (Thread thread in team)
                 thread.Join();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began.Min(), ended.Max()).TotalSeconds);
         }
 
         GC.KeepAlive(kept);

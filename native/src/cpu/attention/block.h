@@ -16,6 +16,11 @@ namespace gimbal::GB_ISA {
 constexpr int64_t kBlockKeys = 32;
 constexpr int64_t kSplitKeys = 256;
 
+// What the steps below call beside their work, unless they are told what.
+struct Nothing {
+    GB_INLINE void operator()() const {}
+};
+
 GB_INLINE int64_t padded(int64_t head_dim) {
     return panel_count(head_dim) * kLanes;
 }
@@ -41,13 +46,15 @@ GB_INLINE DeepRows deep_rows(const T* rows, int64_t stride, int64_t count, int64
 }
 
 // Keys (or values) of a block as two panels of 16, channel-major; keys beyond `count` are 0.
-template <class Chain, class T>
-GB_INLINE void pack_keys(const T* keys, int64_t stride, int64_t count, int64_t head_dim, float* panels) {
+template <class Chain, class T, class Beside = Nothing>
+GB_INLINE void pack_keys(const T* keys, int64_t stride, int64_t count, int64_t head_dim, float* panels,
+                         Beside&& beside = {}) {
     const PanelSource source{keys, stride, true};
     for (int64_t first = 0; first < kBlockKeys; first += kLanes) {
         const int64_t left = count - first;
         const int lanes = left >= kLanes ? static_cast<int>(kLanes) : left > 0 ? static_cast<int>(left) : 0;
-        pack_panel<Chain>(source, first, 0, lanes, head_dim, kLanes, panels + first * words_of<T>(head_dim));
+        pack_panel<Chain>(source, first, 0, lanes, head_dim, kLanes, panels + first * words_of<T>(head_dim),
+                          beside);
     }
 }
 
@@ -92,9 +99,9 @@ GB_INLINE const float* deep_weights(const float* weights, [[maybe_unused]] int64
 
 // scores[r * 32 + j] = row_r . key_j for the groups of `count` packed rows that hold rows from `first` on; `words` of
 // the depth in each.
-template <class Chain>
-inline void score_rows(const float* rows, const float* keys, int64_t first, int64_t count, int64_t words,
-                       float* scores) {
+template <class Chain, class Beside = Nothing>
+inline void score_rows(const float* rows, const float* keys, int64_t first, int64_t count, int64_t words, float* scores,
+                       Beside&& beside = {}) {
     const RowGroups groups(count);
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g), end = groups.row(g + 1);
@@ -105,7 +112,8 @@ inline void score_rows(const float* rows, const float* keys, int64_t first, int6
                 F16 sum[kHeight][kTilePanels];
                 unroll<kHeight>([&](auto r) { unroll<kTilePanels>([&](auto p) { sum[r][p] = zero(); }); });
                 multiply_tile<Chain, kHeight, kTilePanels, 1, kHeight>(
-                    sum, rows + row * words, keys + panel * kLanes * words, kLanes * words, kLanes, words);
+                    sum, rows + row * words, keys + panel * kLanes * words, kLanes * words, kLanes, words,
+                    beside);
                 unroll<kHeight>([&](auto r) {
                     unroll<kTilePanels>(
                         [&](auto p) { store(scores + (row + r) * kBlockKeys + (panel + p) * kLanes, sum[r][p]); });
@@ -117,9 +125,9 @@ inline void score_rows(const float* rows, const float* keys, int64_t first, int6
 
 // out_r = factor_r out_r + sum_j weights(r, j) in_j, for `count` rows r and `words` of the depth j, of `width` channels
 // (whole vectors). Word j of weights(r) is at weights[r * WeightStep + j * WeightDepth]. factors null: 1.
-template <class Chain, int WeightStep, int WeightDepth>
+template <class Chain, int WeightStep, int WeightDepth, class Beside = Nothing>
 inline void add_weighted(const float* weights, const float* factors, const DeepRows& in, int64_t count, int64_t words,
-                         int64_t width, float* out) {
+                         int64_t width, float* out, Beside&& beside = {}) {
     const RowGroups groups(count);
     for (int64_t g = 0; g < groups.count; ++g) {
         const int64_t row = groups.row(g);
@@ -133,7 +141,7 @@ inline void add_weighted(const float* weights, const float* factors, const DeepR
                         [&](auto p) { sum[r][p] = factor * load(out + (row + r) * width + column + p * kLanes); });
                 });
                 multiply_tile<Chain, kHeight, kPanels, WeightStep, WeightDepth>(
-                    sum, weights + row * WeightStep, in.data + column, kLanes, in.stride, words);
+                    sum, weights + row * WeightStep, in.data + column, kLanes, in.stride, words, beside);
                 unroll<kHeight>([&](auto r) {
                     unroll<kPanels>([&](auto p) { store(out + (row + r) * width + column + p * kLanes, sum[r][p]); });
                 });

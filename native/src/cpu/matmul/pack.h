@@ -63,10 +63,10 @@ template <int64_t Count, class T> GB_INLINE void prefetch_lines(const T* from, i
 
 // Packs lines i .. i+count-1 (count <= 16), p .. p+depth-1 of the source, with zeros in lanes count .. step-1. Writes
 // whole vectors in ascending order: where step < 16 the excess is overwritten by the next, and 15 words behind the
-// last are lost.
-template <class Chain, class T>
+// last are lost. Calls beside() with every line that is transposed.
+template <class Chain, class T, class Beside>
 GB_INLINE void pack_panel(const PanelSource<T>& source, int64_t i, int64_t p, int count, int64_t depth, int64_t step,
-                          float* panel) {
+                          float* panel, Beside&& beside) {
     constexpr int64_t kPer = kPerWord<typename Chain::Element>, kStep = kLanes * kPer;
     const T* from = source.at(i, p);
     if (!source.depth_contiguous) {
@@ -91,16 +91,27 @@ GB_INLINE void pack_panel(const PanelSource<T>& source, int64_t i, int64_t p, in
         return for_steps([&](int64_t d, auto elements, auto words) {
             store(panel + d / kPer, words_along<Chain>(from + d, elements), words);
         });
-    for_steps([&](int64_t d, auto elements, auto words) {
-        F16 r[16];
-        for (int line = 0; line < 16; ++line)
-            r[line] = line < count ? words_along<Chain>(from + line * source.stride + d, elements) : zero();
-        transpose(r);
-        int64_t lanes = kLanes;
-        if constexpr (std::is_same_v<decltype(words), int>) lanes = words;
-        for (int64_t lane = 0; lane < lanes; ++lane)
-            store(panel + (d / kPer + lane) * step, r[lane]);
-    });
+    const auto transpose_all = [&](auto lines) {
+        for_steps([&](int64_t d, auto elements, auto words) {
+            F16 r[16];
+            for (int line = 0; line < 16; ++line) {
+                const bool is_line = std::is_same_v<decltype(lines), Full> || line < count;
+                r[line] = is_line ? words_along<Chain>(from + line * source.stride + d, elements) : zero();
+                beside();
+            }
+            transpose(r);
+            int64_t lanes = kLanes;
+            if constexpr (std::is_same_v<decltype(words), int>) lanes = words;
+            for (int64_t lane = 0; lane < lanes; ++lane)
+                store(panel + (d / kPer + lane) * step, r[lane]);
+        });
+    };
+    count == kLanes ? transpose_all(Full{}) : transpose_all(count);
+}
+template <class Chain, class T>
+GB_INLINE void pack_panel(const PanelSource<T>& source, int64_t i, int64_t p, int count, int64_t depth, int64_t step,
+                          float* panel) {
+    pack_panel<Chain>(source, i, p, count, depth, step, panel, [] {});
 }
 
 // Where a panel of several goes: lines first .. first+count-1 (count <= 16), as many to a step of the depth.
