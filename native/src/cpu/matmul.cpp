@@ -26,6 +26,7 @@ template <class Element> constexpr int64_t kDepth = sizeof(Element) == sizeof(fl
 constexpr int64_t kLeftRows = 192;      // packed rows of A: with 512 words 384 KiB, for the second-level cache
 constexpr int64_t kRightColumns = 1024; // packed columns of B: 2 MiB
 constexpr int64_t kResident = 1 << 17;  // words of B that stay in the second-level cache beside A
+constexpr int64_t kFewGroups = 4;       // of rows, which pass over weights before they have all come from memory
 constexpr int64_t kSmallWork = 1 << 19; // links that are not worth a second thread
 constexpr int64_t kSmallPack = 1 << 14; // nor words of packed B, which few rows of A wait for
 constexpr int64_t kGrain = 1 << 28;     // links of a task that is long beside its start
@@ -95,7 +96,7 @@ void multiply_panels(const Product& product, const float* left, const RightPanel
         run();
         if (last) copy_tile(out.c, out.ldc, c, product.ldc, height, out.columns);
     };
-    if (columns * depth <= kResident && (product.packed == nullptr || groups.count > 4)) {
+    if (columns * depth <= kResident && (product.packed == nullptr || groups.count > kFewGroups)) {
         // The panels stay: what comes next from memory is their next block of K.
         const int64_t later = product.packed != nullptr ? depth * kPanelColumns : 0;
         for (int64_t g = 0; g < groups.count; ++g)

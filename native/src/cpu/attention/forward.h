@@ -1,7 +1,8 @@
 // Forward attention of one tile: some positions of one sequence, all query heads of one key head or of several.
 //
-// A row is a position and a query head; the rows of a key head lie together. Per split of 256 keys it holds a maximum, a sum and an accumulator; the first split
-// is gathered in place, each later one afresh and then merged into it, ascending.
+// A row is a position and a query head; the rows of a key head lie together. Per split of 256 keys it holds a maximum,
+// a sum and an accumulator; the first split is gathered in place, each later one afresh and then merged into it,
+// ascending.
 #pragma once
 
 #include "cpu/attention/ahead.h"
@@ -28,9 +29,9 @@ template <class T> struct AttentionForward {
         return sequences.key_row(s, key) * shape.kv_stride + kv_head * shape.head_dim;
     }
 
-    // The block of sequence s from `key` on, or nothing where there is none.
+    // The block of sequence s from `key` on, or nothing where nobody asks for it.
     RowsAhead rows_ahead(int64_t s, int64_t key, int64_t kv_head, int64_t heads) const {
-        if (s >= shape.sequences || key >= sequences.keys(s)) return {};
+        if (s >= shape.sequences || sequences.queries(s) == 0 || key >= sequences.keys(s)) return {};
         const int64_t size = static_cast<int64_t>(sizeof(T)), left = sequences.keys(s) - key;
         const int64_t offset = key_offset(s, key, kv_head), rows = left < kBlockKeys ? left : kBlockKeys;
         return {k + offset, v + offset, shape.kv_stride * size, heads * shape.head_dim * size, rows};
@@ -97,8 +98,8 @@ template <class Chain> class ForwardTile {
     using T = typename Chain::Element;
 
 public:
-    // Positions first .. first+positions-1 of the queries of sequence s, for `heads` key heads from kv_head on. While it
-    // works it asks memory for its next block and, at its last one, for `next`.
+    // Positions first .. first+positions-1 of the queries of sequence s, for `heads` key heads from kv_head on. While
+    // it works it asks memory for its next block and, at its last one, for `next`.
     ForwardTile(const AttentionForward<T>& call, TileMemory& memory, const RowsAhead& next, int64_t s, int64_t kv_head,
                 int64_t heads, int64_t first, int64_t positions)
         : call_(call), memory_(memory), next_(next), s_(s), kv_head_(kv_head), heads_(heads),
@@ -220,8 +221,8 @@ private:
             const int64_t token = token_ + r / group_, head = query_head(row);
             T* y = call_.y + token * call_.shape.y_stride + head * head_dim_;
             const F16 inverse = broadcast(1.0f) / broadcast(total.sum[row]);
-            for_lanes(0, head_dim_,
-                      [&](int64_t d, auto n) { store(y + d, load(total.accumulator + row * width_ + d) * inverse, n); });
+            const float* accumulator = total.accumulator + row * width_;
+            for_lanes(0, head_dim_, [&](int64_t d, auto n) { store(y + d, load(accumulator + d) * inverse, n); });
             if (call_.lse != nullptr)
                 call_.lse[token * call_.shape.q_heads + head] = total.maximum[row] + log1(total.sum[row]);
         });
